@@ -1,0 +1,93 @@
+/*
+ * What smtpd and deliver say to each other over a SOCK_SEQPACKET socket.
+ *
+ * A record is one letter and fields that each end in NUL.  One connection
+ * serves one SMTP session.
+ *
+ *   to deliver                                       answer
+ *   U uid                                            u name
+ *   L flags local-part domain                        l verdict
+ *   R flags local-part domain address                (none; one per recipient)
+ *   S size reverse-path      + the message's fd      s verdict, one for each R
+ *                                                    in their order
+ *
+ *   flags     of enum request_flags, in decimal
+ *   domain    A-label form, may be empty for a bare name
+ *   address   as it goes into Delivered-To
+ *   verdict   three fields: fate (D, L, N or F), status (5.1.1), text
+ *
+ * L asks at RCPT whether the recipient can be had; F says that it also leads
+ * to addresses of other hosts, which only a queue can serve.  R repeats the
+ * recipient for the message at hand: deliver believes nothing that it has not
+ * looked up itself.  With the first R the connection holds a worker, until S
+ * is answered, the connection ends, or ten seconds pass.  When one of the
+ * recipients cannot be settled now (L or F) nothing is stored for any of them
+ * and no verdict is D: those that could have been stored are L.
+ *
+ * The reverse-path is text without brackets, empty for the null one.
+ */
+#ifndef MAIL_REQUEST_H
+#define MAIL_REQUEST_H
+
+#include "mail/fate.h"
+#include "mail/str.h"
+
+enum {
+	REQUEST_MAX = 2048,	/* octets of one record of this protocol */
+	REQUEST_FIELDS = 4,
+	REQUEST_TEXT_MAX = 160	/* octets of a verdict's text */
+};
+
+enum request_flags {
+	REQUEST_LOCAL = 1	/* submitted on the unix socket */
+};
+
+/* One row per letter: what a record must look like, and when it may come. */
+struct request_rule {
+	char letter;
+	unsigned char nfields;
+	bool fd;		/* exactly one descriptor must come with it */
+	bool idle;		/* allowed when no R is open */
+	bool open;		/* allowed after an R */
+	bool answered;
+};
+extern const struct request_rule request_rules[];	/* ends with letter 0 */
+const struct request_rule *request_rule(char letter);
+
+struct request {
+	const struct request_rule *rule;	/* NULL for an answer */
+	char letter;
+	struct str field[REQUEST_FIELDS];	/* views into the record */
+};
+
+enum { REQUEST_BAD = 1 };
+
+/* Splits a record to deliver by its rule.  0 or REQUEST_BAD. */
+int request_parse(struct str record, struct request *r);
+
+/* Splits an answer, letter and nfields expected.  0 or REQUEST_BAD. */
+int request_answer(struct str record, char letter, unsigned nfields,
+    struct request *r);
+
+/* Starts a record; then one request_field for each field.  A field with a NUL
+ * in it, or one that does not fit, sets b->full. */
+void request_begin(struct buf *b, char letter);
+void request_field(struct buf *b, struct str field);
+
+enum verdict_kind {
+	VERDICT_DONE,		/* can be, or has been, stored */
+	VERDICT_LATER,
+	VERDICT_NEVER,
+	VERDICT_FORWARD		/* goes to other hosts too */
+};
+
+struct verdict {
+	enum verdict_kind kind;
+	struct str status;	/* "5.1.1" */
+	struct str text;	/* printable ASCII */
+};
+
+void verdict_put(struct buf *b, const struct verdict *v);	/* 3 fields */
+int verdict_get(const struct request *r, struct verdict *v);	/* 0 or BAD */
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * postern.conf(5): "key value..." per line.  Absent or empty, it is a working
+ * local mail system.
+ */
+#ifndef SYS_CONF_H
+#define SYS_CONF_H
+
+#include <sys/types.h>
+
+#include "mail/net.h"
+#include "mail/str.h"
+
+enum {
+	CONF_TEXT_MAX = 64 * 1024,	/* octets of the file */
+	CONF_LIST_MAX = 256,		/* entries of one list key */
+	CONF_HOST_MAX = 256
+};
+
+enum conf_mailbox { MAILBOX_MAILDIR, MAILBOX_MBOX, MAILBOX_LMTP };
+
+struct conf_domains {
+	unsigned n;
+	struct str v[CONF_LIST_MAX];	/* A-labels in lower case */
+};
+
+struct conf_nets {
+	unsigned n;
+	struct net v[CONF_LIST_MAX];
+};
+
+/* Views live as long as the struct; constant paths are NUL-terminated. */
+struct conf {
+	struct str hostname;		/* A-label */
+	struct str origin;
+	struct conf_domains local_domains, relay_domains;
+	struct conf_nets relay_networks, proxy_networks, normalize_networks;
+	enum conf_mailbox mailbox;
+	const char *mailbox_path;	/* with ~ %u %d; LMTP: the socket */
+	const char *users_file;		/* NULL: NSS */
+	const char *root_mailbox;
+	const char *aliases;
+	const char *spool, *run_directory;
+	uint64_t message_size_limit;	/* octets */
+	unsigned recipient_limit;
+	unsigned connection_limit, source_limit, local_connection_limit;
+	unsigned minimum_uid;		/* mailboxes of ids below: never */
+	/* storage */
+	size_t ntext;
+	char text[2 * CONF_TEXT_MAX];
+};
+
+/*
+ * Reads `path` (NULL: $POSTERN_CONF, then /etc/postern/postern.conf; only
+ * that default may be absent).  0; CONF_FAULT with `why` holding
+ * "path:line: what is wrong"; -errno when it could not be read (`why` is
+ * set too).
+ */
+enum { CONF_FAULT = 1 };
+int conf_read(struct conf *c, const char *path, struct buf *why);
+
+/* The path that conf_read(path) would read. */
+const char *conf_path(const char *path);
+
+/* `domain` (A-label, lower case) is one of them. */
+bool conf_has_domain(const struct conf_domains *d, struct str domain);
+bool conf_has_net(const struct conf_nets *n, const struct netaddr *a);
+
+#endif

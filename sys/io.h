@@ -1,0 +1,39 @@
+/*
+ * Reading and writing with a deadline, whole.  Times are milliseconds of
+ * CLOCK_MONOTONIC.
+ */
+#ifndef SYS_IO_H
+#define SYS_IO_H
+
+#include <sys/types.h>
+
+#include "mail/str.h"
+
+int64_t io_now_ms(void);
+
+/* Waits for `fd` to be readable / writable.  0, -ETIMEDOUT, -EINTR when a
+ * signal came, or -errno. */
+int io_wait_read(int fd, int64_t deadline_ms);
+int io_wait_write(int fd, int64_t deadline_ms);
+
+/* All of s, or -errno (-ETIMEDOUT past the deadline).  EINTR is retried. */
+int io_write_all(int fd, struct str s, int64_t deadline_ms);
+
+/* All of s to a regular file.  -errno; a short write is -ENOSPC. */
+int io_write_file(int fd, struct str s);
+
+/* One record of a SEQPACKET socket, with at most one descriptor (*fd, -1:
+ * none; close-on-exec).  The count, 0 at the end, or -errno; a record that
+ * does not fit `b`, or that has more descriptors, is -EMSGSIZE. */
+ssize_t io_recv_record(int sock, struct buf *b, int *fd, int flags);
+
+/* Sends one record, with a descriptor unless fd < 0.  0 or -errno. */
+int io_send_record(int sock, struct str s, int fd);
+
+/* Connects a SEQPACKET or STREAM socket to a path.  The fd or -errno. */
+int io_connect_unix(const char *path, int type);
+
+/* Moves fd to the number `to`, close-on-exec.  `to` or -errno. */
+int io_move_fd(int fd, int to);
+
+#endif
