@@ -1,0 +1,183 @@
+# postern: what is built, and what links what.
+#
+#   make               the programs, into $(B)
+#   make run           build, start on port 2525, send a message, show it
+#   make check         all tests below five minutes; check-unit, check-e2e and
+#                      check-fuzz are its parts, check-system boots a machine
+#   make lint          the gates of STYLE.md
+#   make install       DESTDIR= PREFIX= as usual
+#
+# Every mail/*.c goes into libmail.a and every sys/*.c into libsys.a; the
+# linker takes what a program calls. deps names the Debian packages.
+
+B         = build
+PREFIX    = /usr/local
+MANDIR    = $(PREFIX)/share/man
+DOCDIR    = $(PREFIX)/share/doc/postern
+UNITDIR   = $(PREFIX)/lib/systemd/system
+LIBEXEC   = $(PREFIX)/libexec/postern
+INSTALL   = install
+CC        = gcc
+HOSTCC    = gcc
+CLANG     = clang
+AR        = ar
+CFLAGS   ?= -O2 -g
+
+try   = $(shell $(CC) -Werror $1 -c -x c -o /dev/null /dev/null 2>/dev/null && echo '$1')
+WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wwrite-strings \
+	-Wformat=2 -Wvla -Wundef -Wswitch-enum -Wimplicit-fallthrough \
+	-Wnull-dereference
+HARD := $(foreach f,-fstack-protector-strong -fstack-clash-protection \
+	-fcf-protection -ftrivial-auto-var-init=zero,$(call try,$f))
+DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC)
+HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
+	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
+FORT  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+LINK  = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed
+SAN   = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+ASAN  = $(SAN) -fsanitize=address,undefined
+FUZZ  = $(SAN) -fsanitize=fuzzer-no-link,address,undefined
+
+MAIL    = $(wildcard mail/*.c)
+SYS     = $(wildcard sys/*.c)
+UNITS   = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
+TOOLS   = $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c tests/sandbox/*.c))
+FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
+PROGS   = $(B)/smtpd $(B)/deliver
+
+all: $(PROGS)
+
+# The programs. Neither links more than libc.
+$(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
+$(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
+
+ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
+CRT = $(shell $(CC) -print-file-name=$1)
+$(PROGS):
+	$(CC) $(CFLAGS) -fPIE -static -nostartfiles $(LDFLAGS) \
+	  -Wl,-pie,--no-dynamic-linker,--gc-sections -Wl,-z,relro,-z,now \
+	  -o $@ $(call CRT,rcrt1.o) $(call CRT,crti.o) $^ $(call CRT,crtn.o)
+else
+$(PROGS):
+	$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
+endif
+
+$(B)/libmail.a: $(MAIL:%.c=$(B)/%.o)
+$(B)/libsys.a:  $(SYS:%.c=$(B)/%.o)
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HOUSE) $(FORT) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(B)/%.a:
+	@rm -f $@
+	$(AR) rcD $@ $^
+	@$(AR) sD $@
+
+# The system call filters, compiled on the build machine by libseccomp.
+BPF = $(B)/sandbox-bpf.h
+$(B)/sys/sandbox.o $(B)/asan/sys/sandbox.o $(B)/fuzz/sys/sandbox.o: $(BPF)
+$(BPF): $(B)/policy
+	$(B)/policy >$@.new && mv $@.new $@
+$(B)/policy: $(wildcard sys/policy/*.c sys/policy/*.h)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(filter-out $(SYSINC),$(DEFS)) -O1 $(WARN) -o $@ \
+	  $(filter %.c,$^) -lseccomp
+
+# Tests: unit tests under sanitizers, fuzz targets by clang, tools as they are.
+$(B)/asan/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(HOUSE) $(ASAN) -c -o $@ $<
+$(B)/asan/libmail.a: $(MAIL:%.c=$(B)/asan/%.o)
+$(B)/asan/libsys.a:  $(SYS:%.c=$(B)/asan/%.o)
+$(UNITS): $(B)/%: $(B)/asan/%.o $(B)/asan/libsys.a $(B)/asan/libmail.a
+	@mkdir -p $(@D)
+	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^
+$(B)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(DEFS) $(WARN) $(FUZZ) -MMD -MP -c -o $@ $<
+$(B)/fuzz/libmail.a: $(MAIL:%.c=$(B)/fuzz/%.o)
+$(B)/fuzz/libsys.a:  $(SYS:%.c=$(B)/fuzz/%.o)
+$(FUZZERS): $(B)/%: $(B)/fuzz/%.o $(B)/fuzz/libsys.a $(B)/fuzz/libmail.a
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $^
+$(TOOLS): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
+	$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
+
+TEST = B=$(B) scripts/tap
+test-programs: all $(UNITS) $(TOOLS) $(FUZZERS)
+check:
+	@scripts/deps.sh build check
+	@$(MAKE) --no-print-directory test-programs
+	@$(TEST) $(UNITS) $(FUZZERS:$(B)/%=scripts/fuzz.sh:%) $(E2E)
+check-unit: $(UNITS)
+	@$(TEST) $(UNITS)
+check-e2e: all $(TOOLS)
+	@$(TEST) $(E2E)
+check-fuzz: $(FUZZERS)
+	@$(TEST) $(FUZZERS:$(B)/%=scripts/fuzz.sh:%)
+check-system: all
+	@scripts/deps.sh build system
+	@$(TEST) $(wildcard tests/system/*.t)
+check-long: test-programs
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(TEST) \
+	  $(FUZZERS:$(B)/%=scripts/fuzz.sh:%) $(wildcard tests/long/*.t)
+lint:
+	@scripts/deps.sh build lint
+	@$(MAKE) --no-print-directory all
+	@$(TEST) $(wildcard tests/lint/*.t)
+bench: all
+	@scripts/deps.sh build bench
+	@B=$(B) tests/bench/run
+coverage:
+	@$(MAKE) --no-print-directory B=$(B)/cov CFLAGS='-O0 -g --coverage' \
+	  FORT= ASAN='-O0 -g --coverage' test-programs
+	@B=$(B)/cov scripts/coverage.sh $(UNITS:$(B)/%=$(B)/cov/%)
+
+run:
+	@scripts/deps.sh build run
+	@$(MAKE) --no-print-directory all
+	@B=$(B) scripts/run.sh
+deps:
+	@scripts/deps.sh build check lint system bench
+
+# smtpd and deliver against musl, which comes without the kernel's headers.
+MULTI = $(shell $(HOSTCC) -print-multiarch)
+static:
+	@mkdir -p $(B)/static/kernel
+	@ln -sfn /usr/include/linux $(B)/static/kernel/linux
+	@ln -sfn /usr/include/asm-generic $(B)/static/kernel/asm-generic
+	@ln -sfn /usr/include/$(MULTI)/asm $(B)/static/kernel/asm
+	@$(MAKE) --no-print-directory B=$(B)/static CC=musl-gcc STATIC=1 \
+	  SYSINC='-isystem $(B)/static/kernel' all
+
+D = $(DESTDIR)
+install: all
+	$(INSTALL) -d $D$(LIBEXEC) $D$(UNITDIR)-preset $D$(UNITDIR) \
+	  $D$(PREFIX)/lib/sysusers.d $D$(PREFIX)/lib/tmpfiles.d $D$(DOCDIR)
+	$(INSTALL) -m 755 $(PROGS) $D$(LIBEXEC)
+	$(INSTALL) -m 644 units/*.socket units/*.service $D$(UNITDIR)
+	sed -i 's|/usr/libexec/postern|$(LIBEXEC)|' $D$(UNITDIR)/postern-*.service
+	$(INSTALL) -m 644 units/90-postern.preset $D$(UNITDIR)-preset
+	$(INSTALL) -m 644 units/sysusers.d/postern.conf $D$(PREFIX)/lib/sysusers.d
+	$(INSTALL) -m 644 units/tmpfiles.d/postern.conf $D$(PREFIX)/lib/tmpfiles.d
+	cp -R units/examples $D$(DOCDIR)
+	sed -i 's|/usr/libexec/postern|$(LIBEXEC)|' $D$(DOCDIR)/examples/*
+	for m in $(wildcard man/*.[1-8]); do \
+	  $(INSTALL) -D -m 644 $$m $D$(MANDIR)/man$${m##*.}/$${m##*/}; done
+uninstall:
+	rm -rf $D$(LIBEXEC) $D$(DOCDIR)
+	rm -f $D$(UNITDIR)/postern-* $D$(UNITDIR)-preset/90-postern.preset \
+	  $D$(PREFIX)/lib/sysusers.d/postern.conf \
+	  $D$(PREFIX)/lib/tmpfiles.d/postern.conf
+	for m in $(wildcard man/*.[1-8]); do \
+	  rm -f $D$(MANDIR)/man$${m##*.}/$${m##*/}; done
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all test-programs check check-unit check-e2e check-fuzz check-system \
+	check-long lint bench coverage run deps static install uninstall clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d')

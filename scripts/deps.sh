@@ -1,0 +1,80 @@
+#!/bin/sh
+# deps.sh GROUP...: install the Debian packages these groups need, the missing
+# ones only.  When nothing is missing it neither writes nor needs a right;
+# otherwise it is root, or asks sudo.
+#
+# Packages that would start a daemon or replace the machine's own mail system
+# are not installed but unpacked under build/deps/PACKAGE.
+set -eu
+
+install='' unpack=''
+for group; do
+	case $group in
+	build)	install="$install gcc make libc6-dev libseccomp-dev" ;;
+	run)	install="$install curl" ;;
+	check)
+		install="$install clang libclang-rt-14-dev llvm musl-tools
+			linux-libc-dev perl python3 curl swaks msmtp s-nail
+			mutt strace busybox systemd socat netcat-openbsd
+			libpython3-testsuite procps iproute2 binutils
+			dovecot-imapd dovecot-pop3d dovecot-lmtpd"
+		unpack="$unpack openbsd-inetd xinetd spamassassin"
+		;;
+	lint)
+		install="$install clang clang-tidy clang-format cppcheck
+			shellcheck mandoc systemd binutils perl musl-tools
+			linux-libc-dev"
+		;;
+	system)	install="$install debootstrap systemd-container perl curl" ;;
+	bench)
+		install="$install perl procps"
+		unpack="$unpack postfix"
+		;;
+	*)	echo "deps.sh: unknown group $group" >&2; exit 64 ;;
+	esac
+done
+
+missing=''
+for p in $install; do
+	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
+	installed) ;;
+	*) missing="$missing $p" ;;
+	esac
+done
+absent=''
+for p in $unpack; do
+	[ -e "build/deps/$p/usr" ] || absent="$absent $p"
+done
+[ "$missing$absent" ] || exit 0
+
+root=''
+[ "$(id -u)" = 0 ] || root=sudo
+say() { echo "deps.sh: $*" >&2; }
+
+if [ "$missing" ]; then
+	say "installing$missing"
+	# a policy of our own for the time of the installation, so that no
+	# package starts a daemon; an existing policy of the machine stays
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		trap '$root rm -f $policy' EXIT
+		printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
+		$root chmod 755 $policy
+	fi
+	$root apt-get -qq update
+	# shellcheck disable=SC2086 # lists of words
+	$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		-o Dpkg::Use-Pty=0 --no-install-recommends install \
+		$missing >/dev/null
+fi
+for p in $absent; do
+	say "unpacking $p under build/deps"
+	rm -rf "build/deps/$p.new"
+	mkdir -p "build/deps/$p.new"
+	(cd build/deps && apt-get -qq download "$p" 2>/dev/null) ||
+		{ $root apt-get -qq update && (cd build/deps &&
+			apt-get -qq download "$p"); }
+	dpkg -x build/deps/"$p"_*.deb "build/deps/$p.new"
+	rm -f build/deps/"$p"_*.deb
+	mv "build/deps/$p.new" "build/deps/$p"
+done
