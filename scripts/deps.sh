@@ -16,9 +16,10 @@ for group; do
 		install="$install clang libclang-rt-14-dev llvm musl-tools
 			linux-libc-dev perl python3 curl swaks msmtp s-nail
 			mutt strace busybox systemd socat netcat-openbsd
-			libpython3-testsuite procps iproute2 binutils
+			procps iproute2 binutils
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd"
-		unpack="$unpack openbsd-inetd xinetd spamassassin"
+		unpack="$unpack openbsd-inetd xinetd spamassassin
+			libpython3.11-testsuite python3-flufl.bounce"
 		;;
 	lint)
 		install="$install clang clang-tidy clang-format cppcheck
