@@ -5,14 +5,21 @@
 #
 # Packages that would start a daemon or replace the machine's own mail system
 # are not installed but unpacked under build/deps/PACKAGE.
+#
+# For root, whose smtpd and deliver drop to users of their own, it also makes
+# these users when they are missing (groups run and check).
 set -eu
 
-install='' unpack=''
+install='' unpack='' users=''
 for group; do
 	case $group in
 	build)	install="$install gcc make libc6-dev libseccomp-dev" ;;
-	run)	install="$install curl" ;;
+	run)
+		install="$install curl"
+		users='_postern _postern-deliver _postern-queue'
+		;;
 	check)
+		users='_postern _postern-deliver _postern-queue'
 		install="$install clang libclang-rt-14-dev llvm musl-tools
 			linux-libc-dev perl python3 curl swaks msmtp s-nail
 			mutt strace busybox systemd socat netcat-openbsd
@@ -46,11 +53,18 @@ absent=''
 for p in $unpack; do
 	[ -e "build/deps/$p/usr" ] || absent="$absent $p"
 done
-[ "$missing$absent" ] || exit 0
 
 root=''
 [ "$(id -u)" = 0 ] || root=sudo
 say() { echo "deps.sh: $*" >&2; }
+
+[ "$root" ] || for u in $users; do
+	id "$u" >/dev/null 2>&1 && continue
+	say "adding the system user $u"
+	useradd --system --user-group --no-create-home --home-dir / \
+		--shell /usr/sbin/nologin "$u"
+done
+[ "$missing$absent" ] || exit 0
 
 if [ "$missing" ]; then
 	say "installing$missing"
