@@ -65,6 +65,9 @@ void addr_put(struct buf *b, const struct addr *a);
 /* The same mailbox: local parts octet by octet, domains by A-label. */
 bool addr_eq(const struct addr *a, const struct addr *b);
 
+/* An address literal, with its brackets and nothing else: RFC 5321 4.1.3. */
+bool literal_valid(struct str s);
+
 /*
  * xtext of RFC 3461 4: every octet printable ASCII but + and =, or +HH whose
  * octet is printable (0x20 to 0x7e).  True when valid; nothing is decoded.
