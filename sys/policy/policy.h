@@ -1,0 +1,64 @@
+/*
+ * A policy: which system calls a program may make once it is locked in, and
+ * with which arguments.  A call that no row names ends the process.
+ *
+ * The tables are read by the compiler (compile.c, on the build machine) and,
+ * with numbers in the place of names, by the tests.
+ */
+#ifndef SYS_POLICY_POLICY_H
+#define SYS_POLICY_POLICY_H
+
+#include <stdint.h>
+
+enum { POLICY_ARGS = 3 };
+
+/* The argument numbered `index` and-ed with `mask` is `value`. */
+struct policy_arg {
+	uint64_t mask; /* 0: no condition, and none after it */
+	uint64_t value;
+	unsigned index;
+};
+
+/*
+ * Some calls have another name or another meaning where a register has 32
+ * bits: the 16-bit ids and the old mmap of i386.
+ */
+enum policy_where { ANYWHERE, WIDE, NARROW };
+
+/*
+ * The rows of one call are alternatives.  Its rows that refuse must not
+ * overlap with those that allow, and a row without conditions stands alone.
+ */
+struct policy_rule {
+	const char *name;
+	enum policy_where where;
+	int refusal; /* 0: allowed; else it fails with this errno */
+	struct policy_arg arg[POLICY_ARGS];
+};
+
+/* clang-format off */
+/* Rows. */
+#define ALLOW(name, ...)	{ name, ANYWHERE, 0, { __VA_ARGS__ } }
+#define ALLOW_WIDE(name, ...)	{ name, WIDE, 0, { __VA_ARGS__ } }
+#define ALLOW_NARROW(name, ...)	{ name, NARROW, 0, { __VA_ARGS__ } }
+#define REFUSE(name, error, ...) { name, ANYWHERE, error, { __VA_ARGS__ } }
+/* Conditions on an argument that the kernel takes as an int (it sees the low
+ * half alone, whatever the register holds), or as a long. */
+#define INT(index, value)	{ UINT32_MAX, (uint32_t)(value), index }
+#define LONG(index, value)	{ UINT64_MAX, value, index }
+/* Masked bits; no bit outside a mask. */
+#define BITS(index, mask, value) { mask, value, index }
+#define INT_WITHIN(index, mask)	{ (uint32_t)~(mask), 0, index }
+#define LONG_WITHIN(index, mask) { ~(uint64_t)(mask), 0, index }
+#define NO_CONDITION		{ 0, 0, 0 }
+/* clang-format on */
+
+struct policy {
+	const char *program;
+	const struct policy_rule *rules;
+	unsigned n;
+};
+
+extern const struct policy policy_smtpd, policy_deliver;
+
+#endif
