@@ -43,9 +43,10 @@ struct conf {
 	uint64_t message_size_limit;	/* octets */
 	unsigned recipient_limit;
 	unsigned connection_limit, source_limit, local_connection_limit;
+	unsigned command_timeout_s;	/* RFC 5321 4.5.3.2.7 */
 	unsigned minimum_uid;		/* mailboxes of ids below: never */
-	/* storage */
-	size_t ntext;
+	/* storage: everything above points in here */
+	struct buf room;
 	char text[2 * CONF_TEXT_MAX];
 };
 
