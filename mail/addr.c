@@ -10,11 +10,9 @@
 
 #include "mail/net.h"
 
-#include <errno.h>
 #include <string.h>
 
-static bool
-take(struct str *s, char c)
+static bool take(struct str *s, char c)
 {
 	if (s->n == 0 || s->p[0] != c)
 		return false;
@@ -22,24 +20,21 @@ take(struct str *s, char c)
 	return true;
 }
 
-static bool
-is_utf8(char c)
+static bool is_utf8(char c)
 {
 	return ((unsigned char)c & 0x80) != 0;
 }
 
 /* atext of RFC 5322 3.2.3. */
-static bool
-is_atext(char c)
+static bool is_atext(char c)
 {
 	static const char marks[] = "!#$%&'*+-/=?^_`{|}~";
 
 	return str_isalpha(c) || str_isdigit(c) ||
-	    (c != '\0' && memchr(marks, c, sizeof(marks) - 1) != NULL);
+	       (c != '\0' && memchr(marks, c, sizeof(marks) - 1) != NULL);
 }
 
-static bool
-is_printable(char c)
+static bool is_printable(char c)
 {
 	return c >= 0x20 && c <= 0x7e;
 }
@@ -48,8 +43,7 @@ is_printable(char c)
  * The octets of one code point above ASCII, as a local part may hold: no C1
  * control, no line or paragraph separator.  0 or an answer.
  */
-static int
-take_utf8(struct str *s, unsigned flags, struct str *octets)
+static int take_utf8(struct str *s, unsigned flags, struct str *octets)
 {
 	struct str rest = *s;
 	uint32_t code;
@@ -66,8 +60,8 @@ take_utf8(struct str *s, unsigned flags, struct str *octets)
 }
 
 /* A code point above ASCII, or the one octet at the front, into `local`. */
-static int
-take_char(struct str *s, unsigned flags, struct addr *a, struct buf *local)
+static int take_char(
+    struct str *s, unsigned flags, struct addr *a, struct buf *local)
 {
 	struct str octets = str_head(*s, 1);
 	int rc;
@@ -83,8 +77,8 @@ take_char(struct str *s, unsigned flags, struct addr *a, struct buf *local)
 	return 0;
 }
 
-static int
-quoted(struct str *s, unsigned flags, struct addr *a, struct buf *local)
+static int quoted(
+    struct str *s, unsigned flags, struct addr *a, struct buf *local)
 {
 	while (!take(s, '"')) {
 		bool pair = take(s, '\\');
@@ -101,15 +95,14 @@ quoted(struct str *s, unsigned flags, struct addr *a, struct buf *local)
 	return 0;
 }
 
-static bool
-at_atext(struct str s)
+static bool at_atext(struct str s)
 {
 	return s.n > 0 && (is_atext(s.p[0]) || is_utf8(s.p[0]));
 }
 
 /* Atoms joined by single dots. */
-static int
-dot_string(struct str *s, unsigned flags, struct addr *a, struct buf *local)
+static int dot_string(
+    struct str *s, unsigned flags, struct addr *a, struct buf *local)
 {
 	do {
 		if (local->n > 0)
@@ -127,8 +120,8 @@ dot_string(struct str *s, unsigned flags, struct addr *a, struct buf *local)
 }
 
 /* A local part of whatever length; what is too long sets local->full. */
-static int
-local_part(struct str *s, unsigned flags, struct addr *a, struct buf *local)
+static int local_part(
+    struct str *s, unsigned flags, struct addr *a, struct buf *local)
 {
 	if (take(s, '"'))
 		return quoted(s, flags, a, local);
@@ -136,15 +129,13 @@ local_part(struct str *s, unsigned flags, struct addr *a, struct buf *local)
 }
 
 /* dcontent of RFC 5321 4.1.3. */
-static bool
-is_dcontent(char c)
+static bool is_dcontent(char c)
 {
 	return c > 0x20 && c <= 0x7e && c != '[' && c != '\\' && c != ']';
 }
 
 /* Standardized-tag of RFC 5321 4.1.3. */
-static bool
-tag_valid(struct str tag)
+static bool tag_valid(struct str tag)
 {
 	if (tag.n == 0 || tag.p[tag.n - 1] == '-')
 		return false;
@@ -155,8 +146,7 @@ tag_valid(struct str tag)
 	return true;
 }
 
-bool
-literal_valid(struct str s)
+bool literal_valid(struct str s)
 {
 	struct str tag, text;
 	struct netaddr ip;
@@ -172,7 +162,7 @@ literal_valid(struct str s)
 	text = str_skip(text, colon + 1);
 	if (str_eqcase(tag, STR("IPv6")))
 		return str_find(text, ':') < text.n &&
-		    netaddr_parse(text, &ip) == 0;
+		       netaddr_parse(text, &ip) == 0;
 	for (size_t i = 0; i < text.n; i++)
 		if (!is_dcontent(text.p[i]))
 			return false;
@@ -180,8 +170,7 @@ literal_valid(struct str s)
 }
 
 /* The octets at the front of s that may stand in a domain name. */
-static struct str
-take_name(struct str *s, bool *utf8)
+static struct str take_name(struct str *s, bool *utf8)
 {
 	struct str name = *s;
 	size_t n = 0;
@@ -192,15 +181,15 @@ take_name(struct str *s, bool *utf8)
 		if (is_utf8(c))
 			*utf8 = true;
 		else if (!str_isalpha(c) && !str_isdigit(c) && c != '-' &&
-		    c != '.' && c != '_')
+			 c != '.' && c != '_')
 			break;
 	}
 	*s = str_skip(*s, n);
 	return str_head(name, n);
 }
 
-static int
-domain_name(struct str *s, unsigned flags, bool *utf8, struct buf *out)
+static int domain_name(
+    struct str *s, unsigned flags, bool *utf8, struct buf *out)
 {
 	bool high = false;
 	struct str name = take_name(s, &high);
@@ -215,8 +204,7 @@ domain_name(struct str *s, unsigned flags, bool *utf8, struct buf *out)
 	return 0;
 }
 
-static int
-literal(struct str *s, struct buf *out)
+static int literal(struct str *s, struct buf *out)
 {
 	size_t n = str_find(*s, ']') + 1;
 
@@ -230,8 +218,7 @@ literal(struct str *s, struct buf *out)
 }
 
 /* What follows the @ of a mailbox. */
-static int
-host(struct str *s, unsigned flags, struct addr *a)
+static int host(struct str *s, unsigned flags, struct addr *a)
 {
 	struct buf out = BUF(a->domain);
 	int rc;
@@ -248,8 +235,7 @@ host(struct str *s, unsigned flags, struct addr *a)
 }
 
 /* A mailbox off the front of *s. */
-static int
-mailbox(struct str *s, unsigned flags, struct addr *a)
+static int mailbox(struct str *s, unsigned flags, struct addr *a)
 {
 	struct buf local = BUF(a->local);
 	int rc;
@@ -271,13 +257,12 @@ mailbox(struct str *s, unsigned flags, struct addr *a)
 }
 
 /* A source route, RFC 5321 4.1.2 A-d-l: checked and forgotten. */
-static int
-route(struct str *s, unsigned flags)
+static int route(struct str *s, unsigned flags)
 {
-	char room[DOMAIN_MAX];
 	bool utf8 = false;
 
 	do {
+		char room[DOMAIN_MAX];
 		struct buf out = BUF(room);
 		int rc;
 
@@ -290,8 +275,7 @@ route(struct str *s, unsigned flags)
 	return take(s, ':') ? 0 : ADDR_BAD;
 }
 
-int
-addr_path(struct str *s, unsigned flags, struct addr *a)
+int addr_path(struct str *s, unsigned flags, struct addr *a)
 {
 	struct addr m = { .host = HOST_NONE };
 	struct str in = *s;
@@ -323,8 +307,7 @@ addr_path(struct str *s, unsigned flags, struct addr *a)
 	return 0;
 }
 
-int
-addr_mailbox(struct str s, unsigned flags, struct addr *a)
+int addr_mailbox(struct str s, unsigned flags, struct addr *a)
 {
 	struct addr m = { .host = HOST_NONE };
 	size_t length = s.n;
@@ -345,20 +328,17 @@ addr_mailbox(struct str s, unsigned flags, struct addr *a)
 	return 0;
 }
 
-struct str
-addr_local(const struct addr *a)
+struct str addr_local(const struct addr *a)
 {
 	return str_at(a->local, a->nlocal);
 }
 
-struct str
-addr_domain(const struct addr *a)
+struct str addr_domain(const struct addr *a)
 {
 	return str_at(a->domain, a->ndomain);
 }
 
-static bool
-is_dot_string(struct str s)
+static bool is_dot_string(struct str s)
 {
 	bool dot = true;
 
@@ -372,8 +352,7 @@ is_dot_string(struct str s)
 	return !dot;
 }
 
-static void
-put_quoted(struct buf *b, struct str s)
+static void put_quoted(struct buf *b, struct str s)
 {
 	buf_putc(b, '"');
 	for (size_t i = 0; i < s.n; i++) {
@@ -384,8 +363,7 @@ put_quoted(struct buf *b, struct str s)
 	buf_putc(b, '"');
 }
 
-void
-addr_put(struct buf *b, const struct addr *a)
+void addr_put(struct buf *b, const struct addr *a)
 {
 	struct str local = addr_local(a);
 
@@ -401,21 +379,18 @@ addr_put(struct buf *b, const struct addr *a)
 	}
 }
 
-bool
-addr_eq(const struct addr *a, const struct addr *b)
+bool addr_eq(const struct addr *a, const struct addr *b)
 {
 	return a->host == b->host && str_eq(addr_local(a), addr_local(b)) &&
-	    str_eq(addr_domain(a), addr_domain(b));
+	       str_eq(addr_domain(a), addr_domain(b));
 }
 
-static bool
-is_hexdigit(char c)
+static bool is_hexdigit(char c)
 {
 	return str_isdigit(c) || (c >= 'A' && c <= 'F');
 }
 
-bool
-xtext_valid(struct str s)
+bool xtext_valid(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] <= 0x20 || s.p[i] > 0x7e || s.p[i] == '=')

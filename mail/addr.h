@@ -8,15 +8,15 @@
 #include "mail/str.h"
 
 enum {
-	LOCAL_MAX = 64,		/* RFC 5321 4.5.3.1.1, octets, without quotes */
-	PATH_MAX_LEN = 256,	/* RFC 5321 4.5.3.1.3, with < and > */
+	LOCAL_MAX = 64,     /* RFC 5321 4.5.3.1.1, octets, without quotes */
+	PATH_MAX_LEN = 256, /* RFC 5321 4.5.3.1.3, with < and > */
 	ADDR_TEXT_MAX = 2 * LOCAL_MAX + 3 + DOMAIN_MAX
 };
 
 enum addr_host {
-	HOST_NONE,	/* no domain: <postmaster>, or a bare local name */
-	HOST_NAME,	/* a domain name */
-	HOST_LITERAL	/* [192.0.2.1], [IPv6:2001:db8::1] or a general literal */
+	HOST_NONE,   /* no domain: <postmaster>, or a bare local name */
+	HOST_NAME,   /* a domain name */
+	HOST_LITERAL /* [192.0.2.1], [IPv6:2001:db8::1] or a general literal */
 };
 
 /*
@@ -27,7 +27,7 @@ enum addr_host {
  */
 struct addr {
 	enum addr_host host;
-	bool utf8;		/* an octet above 0x7f stood in it */
+	bool utf8; /* an octet above 0x7f stood in it */
 	unsigned char nlocal;
 	unsigned char ndomain;
 	char local[LOCAL_MAX];
@@ -35,15 +35,15 @@ struct addr {
 };
 
 enum addr_answer {
-	ADDR_BAD = 1,		/* not a path: 501 5.1.3 (or 5.1.7) */
-	ADDR_LONG,		/* a limit of 4.5.3.1 exceeded: 501 5.1.3 */
-	ADDR_UTF8		/* needs SMTPUTF8, which was not given: 553 5.6.7 */
+	ADDR_BAD = 1, /* not a path: 501 5.1.3 (or 5.1.7) */
+	ADDR_LONG,    /* a limit of 4.5.3.1 exceeded: 501 5.1.3 */
+	ADDR_UTF8     /* needs SMTPUTF8, which was not given: 553 5.6.7 */
 };
 
 enum addr_flags {
-	ADDR_NULL_OK = 1,	/* <> is good (reverse-path) */
-	ADDR_BARE_OK = 2,	/* no domain is good */
-	ADDR_UTF8_OK = 4	/* SMTPUTF8 was given */
+	ADDR_NULL_OK = 1, /* <> is good (reverse-path) */
+	ADDR_BARE_OK = 2, /* no domain is good */
+	ADDR_UTF8_OK = 4  /* SMTPUTF8 was given */
 };
 
 /*
@@ -56,7 +56,7 @@ int addr_path(struct str *s, unsigned flags, struct addr *a);
 /* A mailbox without brackets, the whole slice.  As addr_path. */
 int addr_mailbox(struct str s, unsigned flags, struct addr *a);
 
-struct str addr_local(const struct addr *a);	/* lives as long as *a */
+struct str addr_local(const struct addr *a); /* lives as long as *a */
 struct str addr_domain(const struct addr *a);
 
 /* local@domain, the local part quoted where it must be; nothing for <>. */

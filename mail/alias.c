@@ -8,22 +8,19 @@
  */
 #include "mail/alias.h"
 
-static bool
-is_blank(char c)
+static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-static bool
-is_control(char c)
+static bool is_control(char c)
 {
 	unsigned char u = (unsigned char)c;
 
 	return (u < 0x20 && c != '\t') || u == 0x7f;
 }
 
-static struct str
-trim(struct str s)
+static struct str trim(struct str s)
 {
 	while (s.n > 0 && is_blank(s.p[0]))
 		s = str_skip(s, 1);
@@ -33,8 +30,7 @@ trim(struct str s)
 }
 
 /* The length of the first line of s, with its line end. */
-static size_t
-line_length(struct str s)
+static size_t line_length(struct str s)
 {
 	size_t n = str_find(s, '\n');
 
@@ -42,8 +38,7 @@ line_length(struct str s)
 }
 
 /* Nothing but blanks, or a comment. */
-static bool
-is_empty_line(struct str text)
+static bool is_empty_line(struct str text)
 {
 	struct str line = trim(str_head(text, str_find(text, '\n')));
 
@@ -51,16 +46,14 @@ is_empty_line(struct str text)
 }
 
 /* Takes the first line off; what it counts as is up to the caller. */
-static void
-skip_line(struct str *text, unsigned *line)
+static void skip_line(struct str *text, unsigned *line)
 {
 	*text = str_skip(*text, line_length(*text));
 	(*line)++;
 }
 
 /* Takes a logical line off the front. */
-static struct str
-logical_line(struct str *text, unsigned *line)
+static struct str logical_line(struct str *text, unsigned *line)
 {
 	struct str whole = *text;
 
@@ -71,20 +64,18 @@ logical_line(struct str *text, unsigned *line)
 }
 
 /* The octets of a quoted text with both quotes; 0 when its line ends first. */
-static size_t
-quoted_length(struct str s)
+static size_t quoted_length(struct str s)
 {
 	size_t n = 1;
 
 	while (n < s.n && s.p[n] != '\n' && s.p[n] != '"')
-		n += s.p[n] == '\\' && s.n - n > 1 && s.p[n + 1] != '\n' ? 2
-									 : 1;
+		n +=
+		    s.p[n] == '\\' && s.n - n > 1 && s.p[n + 1] != '\n' ? 2 : 1;
 	return n < s.n && s.p[n] == '"' ? n + 1 : 0;
 }
 
 /* A name off the front of an entry: a word, or quoted text without escapes. */
-static bool
-entry_name(struct str *s, struct str *name)
+static bool entry_name(struct str *s, struct str *name)
 {
 	size_t n;
 
@@ -105,8 +96,7 @@ entry_name(struct str *s, struct str *name)
 	return n > 0;
 }
 
-int
-alias_next(struct str *text, unsigned *line, struct alias_entry *e)
+int alias_next(struct str *text, unsigned *line, struct alias_entry *e)
 {
 	struct str whole;
 
@@ -127,15 +117,13 @@ alias_next(struct str *text, unsigned *line, struct alias_entry *e)
 	return 0;
 }
 
-bool
-alias_is(const struct alias_entry *e, struct str name)
+bool alias_is(const struct alias_entry *e, struct str name)
 {
 	return str_eqcase(e->name, name);
 }
 
 /* Blanks, commas, line ends and comments. */
-static void
-skip_separators(struct str *s)
+static void skip_separators(struct str *s)
 {
 	while (s->n > 0) {
 		if (s->p[0] == '#')
@@ -148,20 +136,18 @@ skip_separators(struct str *s)
 }
 
 /* The length of an unquoted target: up to a comma, line end or comment. */
-static size_t
-plain_length(struct str s)
+static size_t plain_length(struct str s)
 {
 	size_t n = 0;
 
 	while (n < s.n && s.p[n] != ',' && s.p[n] != '\n' &&
-	    (s.p[n] != '#' || n == 0 || !is_blank(s.p[n - 1])))
+	       (s.p[n] != '#' || n == 0 || !is_blank(s.p[n - 1])))
 		n++;
 	return n;
 }
 
 /* What the octets of a target say that it is; *t as far as it is known. */
-static int
-classify(struct str text, struct alias_target *t)
+static int classify(struct str text, struct alias_target *t)
 {
 	static const struct str include = { ":include:", 9 };
 
@@ -183,8 +169,7 @@ classify(struct str text, struct alias_target *t)
 	return text.n == 0 || text.n > ALIAS_TARGET_MAX ? ALIAS_BAD : 0;
 }
 
-static int
-plain_target(struct str text, struct alias_target *t)
+static int plain_target(struct str text, struct alias_target *t)
 {
 	bool final = str_starts(text, STR("\\"));
 	int rc = classify(str_skip(text, final), t);
@@ -207,8 +192,7 @@ plain_target(struct str text, struct alias_target *t)
 }
 
 /* The inside of quotes into room; false when it does not fit. */
-static bool
-unquote(struct str inside, char *room, struct str *out)
+static bool unquote(struct str inside, char *room, struct str *out)
 {
 	struct buf b = { room, 0, ALIAS_TARGET_MAX, false };
 
@@ -224,12 +208,11 @@ unquote(struct str inside, char *room, struct str *out)
 	return !b.full;
 }
 
-static int
-quoted_target(struct str inside, char *room, struct alias_target *t)
+static int quoted_target(struct str inside, char *room, struct alias_target *t)
 {
 	/* "\name" is meant as \name: nobody escapes a letter. */
 	bool final = inside.n > 1 && inside.p[0] == '\\' &&
-	    (str_isalpha(inside.p[1]) || str_isdigit(inside.p[1]));
+		     (str_isalpha(inside.p[1]) || str_isdigit(inside.p[1]));
 	struct str text;
 	int rc;
 
@@ -241,8 +224,7 @@ quoted_target(struct str inside, char *room, struct alias_target *t)
 	return rc;
 }
 
-int
-alias_target_next(struct str *targets, char *room, struct alias_target *t)
+int alias_target_next(struct str *targets, char *room, struct alias_target *t)
 {
 	struct str text, whole;
 	size_t n = 0;

@@ -8,31 +8,31 @@
 #include "mail/str.h"
 
 enum alias_kind {
-	ALIAS_USER,	/* a local name, aliases apply to it in turn */
-	ALIAS_FINAL,	/* \name: that user's mailbox, no further aliases */
-	ALIAS_ADDRESS,	/* user@domain */
-	ALIAS_INCLUDE,	/* :include:/path */
-	ALIAS_COMMAND,	/* |command */
-	ALIAS_FILE	/* /path */
+	ALIAS_USER,    /* a local name, aliases apply to it in turn */
+	ALIAS_FINAL,   /* \name: that user's mailbox, no further aliases */
+	ALIAS_ADDRESS, /* user@domain */
+	ALIAS_INCLUDE, /* :include:/path */
+	ALIAS_COMMAND, /* |command */
+	ALIAS_FILE     /* /path */
 };
 
 struct alias_entry {
-	struct str name;	/* as written, quotes removed; view into the text */
-	struct str targets;	/* raw, with continuation lines */
-	unsigned line;		/* of the entry, from 1 */
+	struct str name;    /* as written, quotes removed; view into the text */
+	struct str targets; /* raw, with continuation lines */
+	unsigned line;      /* of the entry, from 1 */
 };
 
 struct alias_target {
 	enum alias_kind kind;
-	struct str text;	/* what is meant, without mark and quotes */
+	struct str text; /* what is meant, without mark and quotes */
 };
 
 enum alias_answer {
-	ALIAS_END = 1,		/* no more */
-	ALIAS_BAD = 2		/* cannot be understood; reading may go on */
+	ALIAS_END = 1, /* no more */
+	ALIAS_BAD = 2  /* cannot be understood; reading may go on */
 };
 
-enum { ALIAS_TARGET_MAX = 512 };	/* octets of one target */
+enum { ALIAS_TARGET_MAX = 512 }; /* octets of one target */
 
 /*
  * The next entry off the front of *text; *line counts (start it at 1).

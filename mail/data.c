@@ -11,41 +11,36 @@
 #include <string.h>
 
 enum {
-	STEP_OUT = 2	/* octets that one octet of input may put out */
+	STEP_OUT = 2 /* octets that one octet of input may put out */
 };
 
-void
-data_init(struct data *d, unsigned flags)
+void data_init(struct data *d, unsigned flags)
 {
 	d->at = DATA_LINE;
 	d->flags = flags;
 	d->defects = 0;
 }
 
-static bool
-has_room(const struct buf *out)
+static bool has_room(const struct buf *out)
 {
 	return !out->full && out->cap - out->n >= STEP_OUT;
 }
 
 /* True when one of the eight octets is below 14: maybe NUL, LF or CR. */
-static bool
-suspicious(uint64_t word)
+static bool suspicious(uint64_t word)
 {
 	const uint64_t ones = 0x0101010101010101u;
 
 	return ((word - ones * 14) & ~word & (ones << 7)) != 0;
 }
 
-static bool
-ordinary(char c)
+static bool ordinary(char c)
 {
 	return c != '\r' && c != '\n' && c != '\0';
 }
 
 /* How many octets at the front of s need no looking at. */
-static size_t
-run_length(struct str s)
+static size_t run_length(struct str s)
 {
 	uint64_t word;
 	size_t n = 0;
@@ -66,16 +61,14 @@ run_length(struct str s)
 	}
 }
 
-static void
-bare_cr(struct data *d, struct buf *out)
+static void bare_cr(struct data *d, struct buf *out)
 {
 	if ((d->flags & DATA_NORMALIZE) == 0)
 		d->defects |= DATA_BARE_CR;
 	buf_putc(out, '\r');
 }
 
-static enum data_at
-bare_lf(struct data *d, struct buf *out)
+static enum data_at bare_lf(struct data *d, struct buf *out)
 {
 	buf_putc(out, '\n');
 	if ((d->flags & DATA_NORMALIZE) != 0)
@@ -85,8 +78,7 @@ bare_lf(struct data *d, struct buf *out)
 }
 
 /* An octet that is no dot at the start of a line. */
-static enum data_at
-content(struct data *d, char c, struct buf *out)
+static enum data_at content(struct data *d, char c, struct buf *out)
 {
 	if (c == '\r')
 		return DATA_CR;
@@ -98,8 +90,7 @@ content(struct data *d, char c, struct buf *out)
 	return DATA_TEXT;
 }
 
-static enum data_at
-step(struct data *d, char c, struct buf *out)
+static enum data_at step(struct data *d, char c, struct buf *out)
 {
 	switch (d->at) {
 	case DATA_LINE:
@@ -108,9 +99,9 @@ step(struct data *d, char c, struct buf *out)
 		return c == '.' ? DATA_LFDOT : content(d, c, out);
 	case DATA_TEXT:
 		return content(d, c, out);
-	case DATA_DOT:	/* the dot was stuffing, unless CR LF follows */
+	case DATA_DOT: /* the dot was stuffing, unless CR LF follows */
 		return c == '\r' ? DATA_DOTCR : content(d, c, out);
-	case DATA_LFDOT:	/* stuffing only when a second one follows */
+	case DATA_LFDOT: /* stuffing only when a second one follows */
 		buf_putc(out, '.');
 		return c == '.' ? DATA_TEXT : content(d, c, out);
 	case DATA_DOTCR:
@@ -132,8 +123,7 @@ step(struct data *d, char c, struct buf *out)
 }
 
 /* As much of a run of ordinary octets as fits; how many were taken. */
-static size_t
-copy_run(struct str in, struct buf *out)
+static size_t copy_run(struct str in, struct buf *out)
 {
 	struct str run = str_head(in, out->cap - out->n);
 
@@ -142,8 +132,7 @@ copy_run(struct str in, struct buf *out)
 	return run.n;
 }
 
-size_t
-data_feed(struct data *d, struct str in, struct buf *out)
+size_t data_feed(struct data *d, struct str in, struct buf *out)
 {
 	size_t i = 0;
 
@@ -156,8 +145,7 @@ data_feed(struct data *d, struct str in, struct buf *out)
 	return i;
 }
 
-size_t
-data_chunk(struct data *d, struct str in, struct buf *out)
+size_t data_chunk(struct data *d, struct str in, struct buf *out)
 {
 	size_t i = 0;
 
@@ -173,8 +161,7 @@ data_chunk(struct data *d, struct str in, struct buf *out)
 	return i;
 }
 
-void
-data_finish(struct data *d, struct buf *out)
+void data_finish(struct data *d, struct buf *out)
 {
 	if (d->at == DATA_CR)
 		bare_cr(d, out);

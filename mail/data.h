@@ -10,11 +10,7 @@
 
 #include "mail/str.h"
 
-enum data_defect {
-	DATA_BARE_CR = 1,
-	DATA_BARE_LF = 2,
-	DATA_NUL = 4
-};
+enum data_defect { DATA_BARE_CR = 1, DATA_BARE_LF = 2, DATA_NUL = 4 };
 
 enum data_flags {
 	/*
@@ -25,20 +21,20 @@ enum data_flags {
 };
 
 enum data_at {
-	DATA_LINE,	/* at the start of a line */
-	DATA_LFLINE,	/* at the start of a line that a bare LF began */
-	DATA_TEXT,	/* within a line */
-	DATA_DOT,	/* a dot first in a line that CR LF began */
-	DATA_LFDOT,	/* a dot first in a line that a bare LF began */
-	DATA_DOTCR,	/* ... and CR */
-	DATA_CR,	/* CR within a line, not put out yet */
-	DATA_END	/* CR LF . CR LF was seen */
+	DATA_LINE,   /* at the start of a line */
+	DATA_LFLINE, /* at the start of a line that a bare LF began */
+	DATA_TEXT,   /* within a line */
+	DATA_DOT,    /* a dot first in a line that CR LF began */
+	DATA_LFDOT,  /* a dot first in a line that a bare LF began */
+	DATA_DOTCR,  /* ... and CR */
+	DATA_CR,     /* CR within a line, not put out yet */
+	DATA_END     /* CR LF . CR LF was seen */
 };
 
 struct data {
 	enum data_at at;
 	unsigned flags;
-	unsigned defects;	/* enum data_defect, or-ed */
+	unsigned defects; /* enum data_defect, or-ed */
 };
 
 void data_init(struct data *d, unsigned flags);

@@ -6,19 +6,18 @@
 
 enum {
 	DAY_S = 24 * 60 * 60,
-	ERA_DAYS = 146097,	/* 400 Gregorian years */
-	EPOCH_SHIFT = 719468,	/* days from 0000-03-01 to 1970-01-01 */
-	ZONE_MAX = 99 * 60 + 59	/* minutes that +hhmm can say */
+	ERA_DAYS = 146097,      /* 400 Gregorian years */
+	EPOCH_SHIFT = 719468,   /* days from 0000-03-01 to 1970-01-01 */
+	ZONE_MAX = 99 * 60 + 59 /* minutes that +hhmm can say */
 };
 
 struct civil {
 	int64_t year;
-	unsigned month, day;	/* from 1 */
+	unsigned month, day; /* from 1 */
 };
 
 /* Quotient toward minus infinity; *rest is 0 to by - 1. */
-static int64_t
-floor_div(int64_t v, int64_t by, int64_t *rest)
+static int64_t floor_div(int64_t v, int64_t by, int64_t *rest)
 {
 	int64_t q = v / by;
 
@@ -31,8 +30,7 @@ floor_div(int64_t v, int64_t by, int64_t *rest)
 }
 
 /* Years are counted from March, so that the leap day comes last. */
-static struct civil
-civil_of(int64_t days)
+static struct civil civil_of(int64_t days)
 {
 	struct civil c;
 	int64_t day, year, month;
@@ -47,16 +45,14 @@ civil_of(int64_t days)
 	return c;
 }
 
-static void
-put_year(struct buf *b, int64_t year)
+static void put_year(struct buf *b, int64_t year)
 {
 	if (year < 0)
 		buf_putc(b, '-');
 	buf_u64w(b, (uint64_t)(year < 0 ? -year : year), 4);
 }
 
-static void
-put_zone(struct buf *b, int minutes)
+static void put_zone(struct buf *b, int minutes)
 {
 	unsigned v = (unsigned)(minutes < 0 ? -minutes : minutes);
 
@@ -65,8 +61,7 @@ put_zone(struct buf *b, int minutes)
 	buf_u64w(b, v % 60, 2);
 }
 
-static void
-put_clock(struct buf *b, unsigned second)
+static void put_clock(struct buf *b, unsigned second)
 {
 	buf_u64w(b, second / 3600, 2);
 	buf_putc(b, ':');
@@ -75,8 +70,7 @@ put_clock(struct buf *b, unsigned second)
 	buf_u64w(b, second % 60, 2);
 }
 
-void
-date_put(struct buf *b, int64_t seconds, int offset_minutes)
+void date_put(struct buf *b, int64_t seconds, int offset_minutes)
 {
 	static const char weekdays[7][4] = { "Thu", "Fri", "Sat", "Sun", "Mon",
 		"Tue", "Wed" };

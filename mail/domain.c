@@ -9,8 +9,7 @@
 
 static const struct str prefix = { "xn--", 4 };
 
-static bool
-is_ascii(struct str s)
+static bool is_ascii(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (((unsigned char)s.p[i] & 0x80) != 0)
@@ -19,8 +18,7 @@ is_ascii(struct str s)
 }
 
 /* Letters, digits, underscores, and hyphens within. */
-static bool
-ldh_valid(struct str label)
+static bool ldh_valid(struct str label)
 {
 	if (label.n == 0 || label.n > LABEL_MAX || label.p[0] == '-' ||
 	    label.p[label.n - 1] == '-')
@@ -35,8 +33,7 @@ ldh_valid(struct str label)
 }
 
 /* An xn-- label in lower case decodes, and to nothing that has two forms. */
-static int
-decode_label(struct str label, struct buf *utf8)
+static int decode_label(struct str label, struct buf *utf8)
 {
 	char room[LABEL_MAX];
 	struct buf again = BUF(room);
@@ -53,8 +50,7 @@ decode_label(struct str label, struct buf *utf8)
 	return DOMAIN_BAD;
 }
 
-static int
-ascii_label(struct str label, struct buf *out)
+static int ascii_label(struct str label, struct buf *out)
 {
 	char room[4 * LABEL_MAX];
 	struct buf utf8 = BUF(room);
@@ -72,8 +68,7 @@ ascii_label(struct str label, struct buf *out)
 }
 
 /* Every code point may stand in a U-label, and hyphens where they may. */
-static bool
-ulabel_valid(struct str label)
+static bool ulabel_valid(struct str label)
 {
 	uint32_t code;
 
@@ -87,8 +82,7 @@ ulabel_valid(struct str label)
 	return true;
 }
 
-static int
-utf8_label(struct str label, struct buf *out)
+static int utf8_label(struct str label, struct buf *out)
 {
 	char room[4 * LABEL_MAX];
 	struct buf lower = BUF(room);
@@ -103,15 +97,13 @@ utf8_label(struct str label, struct buf *out)
 	return out->n - start > LABEL_MAX ? DOMAIN_BAD : 0;
 }
 
-static int
-label_ascii(struct str label, struct buf *out)
+static int label_ascii(struct str label, struct buf *out)
 {
 	return is_ascii(label) ? ascii_label(label, out)
 			       : utf8_label(label, out);
 }
 
-int
-domain_ascii(struct str in, struct buf *out)
+int domain_ascii(struct str in, struct buf *out)
 {
 	struct buf before = *out;
 	struct str label;
@@ -131,8 +123,7 @@ domain_ascii(struct str in, struct buf *out)
 }
 
 /* One label of an A-label name for a reader. */
-static int
-label_unicode(struct str label, struct buf *out)
+static int label_unicode(struct str label, struct buf *out)
 {
 	size_t start = out->n;
 
@@ -145,8 +136,7 @@ label_unicode(struct str label, struct buf *out)
 	return ulabel_valid(str_skip(buf_str(out), start)) ? 0 : DOMAIN_BAD;
 }
 
-int
-domain_unicode(struct str in, struct buf *out)
+int domain_unicode(struct str in, struct buf *out)
 {
 	char room[DOMAIN_MAX];
 	struct buf ascii = BUF(room), before = *out;

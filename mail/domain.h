@@ -9,11 +9,11 @@
 #include "mail/str.h"
 
 enum {
-	DOMAIN_MAX = 255,	/* RFC 5321 4.5.3.1.2 */
-	LABEL_MAX = 63		/* RFC 1035 2.3.4 */
+	DOMAIN_MAX = 255, /* RFC 5321 4.5.3.1.2 */
+	LABEL_MAX = 63    /* RFC 1035 2.3.4 */
 };
 
-enum { DOMAIN_BAD = 1 };	/* not a domain name */
+enum { DOMAIN_BAD = 1 }; /* not a domain name */
 
 /*
  * Appends the A-label form of `in`, ASCII letters in lower case.  UTF-8 labels

@@ -10,23 +10,21 @@
 
 #include <string.h>
 
-void
-header_init(struct header *h, bool (*is_ours)(void *, struct str), void *self)
+void header_init(
+    struct header *h, bool (*is_ours)(void *, struct str), void *self)
 {
 	memset(h, 0, sizeof(*h));
 	h->is_ours = is_ours;
 	h->self = self;
 }
 
-static bool
-is_space(char c)
+static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n';
 }
 
 /* Without white space and line ends around it. */
-static struct str
-trim(struct str s)
+static struct str trim(struct str s)
 {
 	while (s.n > 0 && is_space(s.p[0]))
 		s = str_skip(s, 1);
@@ -35,39 +33,33 @@ trim(struct str s)
 	return s;
 }
 
-static void
-received(struct header *h, struct str value)
+static void received(struct header *h, struct str value)
 {
 	(void)value;
 	if (++h->nreceived >= HEADER_RECEIVED_MAX)
 		h->loop = true;
 }
 
-static void
-delivered(struct header *h, struct str value)
+static void delivered(struct header *h, struct str value)
 {
-	if (++h->ndelivered > HEADER_DELIVERED_MAX)
-		h->loop = true;
-	else if (h->is_ours != NULL && h->is_ours(h->self, value))
+	if (++h->ndelivered > HEADER_DELIVERED_MAX ||
+	    (h->is_ours != NULL && h->is_ours(h->self, value)))
 		h->loop = true;
 }
 
-static void
-date(struct header *h, struct str value)
+static void date(struct header *h, struct str value)
 {
 	(void)value;
 	h->date = true;
 }
 
-static void
-message_id(struct header *h, struct str value)
+static void message_id(struct header *h, struct str value)
 {
 	(void)value;
 	h->message_id = true;
 }
 
-static void
-from(struct header *h, struct str value)
+static void from(struct header *h, struct str value)
 {
 	(void)value;
 	h->from = true;
@@ -86,8 +78,7 @@ static const struct field {
 };
 
 /* A field name, RFC 5322 2.2: printable, no space. */
-static bool
-name_valid(struct str name)
+static bool name_valid(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++)
 		if (name.p[i] < 0x21 || name.p[i] > 0x7e)
@@ -96,8 +87,7 @@ name_valid(struct str name)
 }
 
 /* The field that was collected is complete. */
-static void
-look(struct header *h)
+static void look(struct header *h)
 {
 	struct str text = str_at(h->line, h->nline);
 	size_t colon = str_find(text, ':');
@@ -116,8 +106,7 @@ look(struct header *h)
 			fields[i].look(h, value);
 }
 
-static void
-collect(struct header *h, struct str piece)
+static void collect(struct header *h, struct str piece)
 {
 	struct str head = str_head(piece, sizeof(h->line) - h->nline);
 
@@ -130,14 +119,12 @@ collect(struct header *h, struct str piece)
 	}
 }
 
-static bool
-line_start(const struct header *h)
+static bool line_start(const struct header *h)
 {
 	return h->nline == 0 || h->line[h->nline - 1] == '\n';
 }
 
-void
-header_feed(struct header *h, struct str text)
+void header_feed(struct header *h, struct str text)
 {
 	while (!h->over && text.n > 0) {
 		size_t n = str_find(text, '\n');
@@ -157,8 +144,7 @@ header_feed(struct header *h, struct str text)
 	}
 }
 
-void
-header_finish(struct header *h)
+void header_finish(struct header *h)
 {
 	if (!h->over && h->nline > 0)
 		look(h);

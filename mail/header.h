@@ -11,25 +11,25 @@
 
 enum {
 	HEADER_LINE_MAX = 1000,
-	HEADER_RECEIVED_MAX = 100,	/* RFC 5321 6.3 */
-	HEADER_DELIVERED_MAX = 100	/* Delivered-To looked at; more is a loop */
+	HEADER_RECEIVED_MAX = 100, /* RFC 5321 6.3 */
+	HEADER_DELIVERED_MAX = 100 /* Delivered-To looked at; more is a loop */
 };
 
 struct header {
 	unsigned nreceived, ndelivered;
-	bool over;		/* the blank line, or a line that is no field */
-	bool loop;		/* a limit above, or a Delivered-To of ours */
-	bool date, message_id, from;	/* a field of that name was there */
+	bool over; /* the blank line, or a line that is no field */
+	bool loop; /* a limit above, or a Delivered-To of ours */
+	bool date, message_id, from; /* a field of that name was there */
 	/* True when this Delivered-To value is a recipient of this message. */
 	bool (*is_ours)(void *self, struct str value);
 	void *self;
-	size_t nline;		/* the field being read */
-	bool cut;		/* ... is longer than line[] */
+	size_t nline; /* the field being read */
+	bool cut;     /* ... is longer than line[] */
 	char line[HEADER_LINE_MAX];
 };
 
-void header_init(struct header *h, bool (*is_ours)(void *, struct str),
-    void *self);
+void header_init(
+    struct header *h, bool (*is_ours)(void *, struct str), void *self);
 
 /* The next octets of the content, LF line ends, in pieces of any size. */
 void header_feed(struct header *h, struct str text);

@@ -141,8 +141,7 @@ static const struct range allowed[] = {
 };
 /* clang-format on */
 
-bool
-idna_allowed(uint32_t code)
+bool idna_allowed(uint32_t code)
 {
 	size_t low = 0, high = sizeof(allowed) / sizeof(allowed[0]);
 
@@ -156,5 +155,5 @@ idna_allowed(uint32_t code)
 			high = mid;
 	}
 	return code >= allowed[low].first && code <= allowed[low].last &&
-	    (code - allowed[low].first) % allowed[low].step == 0;
+	       (code - allowed[low].first) % allowed[low].step == 0;
 }

@@ -9,15 +9,14 @@
 #include <string.h>
 
 enum {
-	GROUPS = 8,		/* of 16 bits in an IPv6 address */
-	V4_BITS = 96		/* of the prefix before a mapped IPv4 address */
+	GROUPS = 8,  /* of 16 bits in an IPv6 address */
+	V4_BITS = 96 /* of the prefix before a mapped IPv4 address */
 };
 
 static const unsigned char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
 	0xff };
 
-struct netaddr
-netaddr_of4(const unsigned char b[4])
+struct netaddr netaddr_of4(const unsigned char b[4])
 {
 	struct netaddr a;
 
@@ -26,20 +25,17 @@ netaddr_of4(const unsigned char b[4])
 	return a;
 }
 
-bool
-netaddr_is4(const struct netaddr *a)
+bool netaddr_is4(const struct netaddr *a)
 {
 	return memcmp(a->b, mapped, sizeof(mapped)) == 0;
 }
 
-bool
-netaddr_eq(const struct netaddr *a, const struct netaddr *b)
+bool netaddr_eq(const struct netaddr *a, const struct netaddr *b)
 {
 	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
-struct netaddr
-netaddr_source(const struct netaddr *a)
+struct netaddr netaddr_source(const struct netaddr *a)
 {
 	struct netaddr s = *a;
 
@@ -48,8 +44,7 @@ netaddr_source(const struct netaddr *a)
 	return s;
 }
 
-static int
-parse4(struct str s, unsigned char b[4])
+static int parse4(struct str s, unsigned char b[4])
 {
 	struct str part;
 	uint64_t v;
@@ -70,8 +65,7 @@ parse4(struct str s, unsigned char b[4])
 	return 0;
 }
 
-static int
-hex_value(char c)
+static int hex_value(char c)
 {
 	c = str_lower(c);
 	if (str_isdigit(c))
@@ -80,8 +74,7 @@ hex_value(char c)
 }
 
 /* One to four hexadecimal digits. */
-static int
-parse_group(struct str s, unsigned char b[2])
+static int parse_group(struct str s, unsigned char b[2])
 {
 	unsigned v = 0;
 
@@ -103,8 +96,7 @@ parse_group(struct str s, unsigned char b[2])
  * Groups joined by single colons into b, which has room for `max` of them;
  * IPv4 may stand for the last two when `v4`.  The count, or -EINVAL.
  */
-static int
-parse_groups(struct str s, bool v4, int max, unsigned char *b)
+static int parse_groups(struct str s, bool v4, int max, unsigned char *b)
 {
 	int n = 0;
 
@@ -129,8 +121,7 @@ parse_groups(struct str s, bool v4, int max, unsigned char *b)
 }
 
 /* Where "::" begins, or s.n. */
-static size_t
-find_gap(struct str s)
+static size_t find_gap(struct str s)
 {
 	for (size_t i = 0; i + 1 < s.n; i++)
 		if (s.p[i] == ':' && s.p[i + 1] == ':')
@@ -138,8 +129,7 @@ find_gap(struct str s)
 	return s.n;
 }
 
-static int
-parse6(struct str s, struct netaddr *a)
+static int parse6(struct str s, struct netaddr *a)
 {
 	unsigned char tail[2 * GROUPS];
 	size_t gap = find_gap(s);
@@ -152,8 +142,8 @@ parse6(struct str s, struct netaddr *a)
 	nhead = parse_groups(str_head(s, gap), false, GROUPS - 1, a->b);
 	if (nhead < 0)
 		return nhead;
-	ntail = parse_groups(str_skip(s, gap + 2), true, GROUPS - 1 - nhead,
-	    tail);
+	ntail =
+	    parse_groups(str_skip(s, gap + 2), true, GROUPS - 1 - nhead, tail);
 	if (ntail < 0)
 		return ntail;
 	if (ntail > 0)
@@ -162,8 +152,7 @@ parse6(struct str s, struct netaddr *a)
 	return 0;
 }
 
-int
-netaddr_parse(struct str s, struct netaddr *a)
+int netaddr_parse(struct str s, struct netaddr *a)
 {
 	unsigned char b[4];
 	struct netaddr v6;
@@ -181,8 +170,7 @@ netaddr_parse(struct str s, struct netaddr *a)
 }
 
 /* `a` with all bits after the first `bits` zero. */
-static struct netaddr
-masked(const struct netaddr *a, unsigned bits)
+static struct netaddr masked(const struct netaddr *a, unsigned bits)
 {
 	struct netaddr m = *a;
 
@@ -197,8 +185,7 @@ masked(const struct netaddr *a, unsigned bits)
 	return m;
 }
 
-int
-net_parse(struct str s, struct net *n)
+int net_parse(struct str s, struct net *n)
 {
 	size_t slash = str_find(s, '/');
 	struct str text = str_head(s, slash);
@@ -224,16 +211,14 @@ net_parse(struct str s, struct net *n)
 	return 0;
 }
 
-bool
-net_has(const struct net *n, const struct netaddr *a)
+bool net_has(const struct net *n, const struct netaddr *a)
 {
 	struct netaddr m = masked(a, n->bits);
 
 	return netaddr_eq(&m, &n->a);
 }
 
-static void
-put4(struct buf *b, const unsigned char *v)
+static void put4(struct buf *b, const unsigned char *v)
 {
 	for (int i = 0; i < 4; i++) {
 		if (i > 0)
@@ -242,15 +227,13 @@ put4(struct buf *b, const unsigned char *v)
 	}
 }
 
-static unsigned
-group(const struct netaddr *a, int i)
+static unsigned group(const struct netaddr *a, int i)
 {
 	return (unsigned)a->b[2 * i] << 8 | a->b[2 * i + 1];
 }
 
 /* The first longest run of two zero groups or more; its length. */
-static int
-zero_run(const struct netaddr *a, int *first)
+static int zero_run(const struct netaddr *a, int *first)
 {
 	int best = 1;
 
@@ -268,8 +251,7 @@ zero_run(const struct netaddr *a, int *first)
 	return best;
 }
 
-static void
-put_group(struct buf *b, unsigned v)
+static void put_group(struct buf *b, unsigned v)
 {
 	unsigned digits = 1;
 
@@ -278,8 +260,7 @@ put_group(struct buf *b, unsigned v)
 	buf_hex(b, v, digits);
 }
 
-void
-netaddr_put(struct buf *b, const struct netaddr *a)
+void netaddr_put(struct buf *b, const struct netaddr *a)
 {
 	int first, n;
 
@@ -300,8 +281,7 @@ netaddr_put(struct buf *b, const struct netaddr *a)
 	}
 }
 
-void
-netaddr_literal(struct buf *b, const struct netaddr *a)
+void netaddr_literal(struct buf *b, const struct netaddr *a)
 {
 	buf_putz(b, netaddr_is4(a) ? "[" : "[IPv6:");
 	netaddr_put(b, a);

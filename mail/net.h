@@ -14,7 +14,7 @@ struct netaddr {
 
 struct net {
 	struct netaddr a;
-	unsigned bits;		/* 0 to 128; IPv4 prefixes count 96 more */
+	unsigned bits; /* 0 to 128; IPv4 prefixes count 96 more */
 };
 
 /* RFC 5321 4.1.3: "[192.0.2.1]" and "[IPv6:2001:db8::1]". */

@@ -15,26 +15,23 @@ enum {
 	/* Address family and transport. */
 	TCP4 = 0x11,
 	TCP6 = 0x21,
-	FAMILY_MAX = 3,		/* unspecified, IPv4, IPv6, unix */
-	TRANSPORT_MAX = 2	/* unspecified, stream, datagram */
+	FAMILY_MAX = 3,   /* unspecified, IPv4, IPv6, unix */
+	TRANSPORT_MAX = 2 /* unspecified, stream, datagram */
 };
 
 static const struct str signature = { "\r\n\r\n\0\r\nQUIT\n", 12 };
 
-static unsigned
-octet(struct str s, size_t at)
+static unsigned octet(struct str s, size_t at)
 {
 	return (unsigned char)s.p[at];
 }
 
-static unsigned short
-word(struct str s, size_t at)
+static unsigned short word(struct str s, size_t at)
 {
 	return (unsigned short)(octet(s, at) << 8 | octet(s, at + 1));
 }
 
-int
-proxy_fixed(struct str s, size_t *rest)
+int proxy_fixed(struct str s, size_t *rest)
 {
 	size_t n;
 
@@ -49,10 +46,9 @@ proxy_fixed(struct str s, size_t *rest)
 	return 0;
 }
 
-static struct netaddr
-address(struct str s, size_t at, size_t width)
+static struct netaddr address(struct str s, size_t at, size_t width)
 {
-	unsigned char b[16];
+	unsigned char b[16] = { 0 };
 	struct netaddr a;
 
 	for (size_t i = 0; i < width; i++)
@@ -65,8 +61,7 @@ address(struct str s, size_t at, size_t width)
 }
 
 /* Two addresses and two ports at the front of the rest. */
-static int
-addresses(struct str rest, size_t width, struct proxy *p)
+static int addresses(struct str rest, size_t width, struct proxy *p)
 {
 	if (rest.n < 2 * width + 4)
 		return PROXY_BAD;
@@ -78,8 +73,7 @@ addresses(struct str rest, size_t width, struct proxy *p)
 	return 0;
 }
 
-int
-proxy_parse(struct str s, struct proxy *p)
+int proxy_parse(struct str s, struct proxy *p)
 {
 	struct proxy found = { .local = false };
 	unsigned family;
@@ -91,7 +85,7 @@ proxy_parse(struct str s, struct proxy *p)
 		return PROXY_BAD;
 	family = octet(s, AT_FAMILY);
 	if (octet(s, AT_COMMAND) == LOCAL)
-		found.local = true;	/* the rest means nothing then */
+		found.local = true; /* the rest means nothing then */
 	else if (family >> 4 > FAMILY_MAX || (family & 15) > TRANSPORT_MAX)
 		rc = PROXY_BAD;
 	else if (family == TCP4)

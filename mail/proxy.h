@@ -9,15 +9,15 @@
 #include "mail/str.h"
 
 enum {
-	PROXY_FIXED = 16,	/* octets that tell the length of the rest */
-	PROXY_REST_MAX = 1024	/* addresses and TLVs we are willing to read */
+	PROXY_FIXED = 16,     /* octets that tell the length of the rest */
+	PROXY_REST_MAX = 1024 /* addresses and TLVs we are willing to read */
 };
 
 enum proxy_answer { PROXY_BAD = 1 };
 
 struct proxy {
-	bool local;		/* LOCAL command: the balancer's own check */
-	bool known;		/* addresses of TCP over IPv4 or IPv6 follow */
+	bool local; /* LOCAL command: the balancer's own check */
+	bool known; /* addresses of TCP over IPv4 or IPv6 follow */
 	struct netaddr source, dest;
 	unsigned short source_port, dest_port;
 };

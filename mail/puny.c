@@ -24,8 +24,7 @@ struct points {
 };
 
 /* RFC 3492 6.1. */
-static uint32_t
-adapt(uint32_t delta, uint32_t npoints, bool first)
+static uint32_t adapt(uint32_t delta, uint32_t npoints, bool first)
 {
 	uint32_t k = 0;
 
@@ -38,23 +37,20 @@ adapt(uint32_t delta, uint32_t npoints, bool first)
 	return k + (BASE - TMIN + 1) * delta / (delta + SKEW);
 }
 
-static uint32_t
-threshold(uint32_t k, uint32_t bias)
+static uint32_t threshold(uint32_t k, uint32_t bias)
 {
 	if (k <= bias + TMIN)
 		return TMIN;
 	return k >= bias + TMAX ? TMAX : k - bias;
 }
 
-static char
-digit_char(uint32_t digit)
+static char digit_char(uint32_t digit)
 {
 	return (char)(digit < 26 ? 'a' + digit : '0' + (digit - 26));
 }
 
 /* BASE when c is no digit. */
-static uint32_t
-digit_value(char c)
+static uint32_t digit_value(char c)
 {
 	c = str_lower(c);
 	if (str_isdigit(c))
@@ -63,8 +59,7 @@ digit_value(char c)
 }
 
 /* A number in the variable-length form of RFC 3492 3.3. */
-static void
-put_number(struct buf *out, uint32_t q, uint32_t bias)
+static void put_number(struct buf *out, uint32_t q, uint32_t bias)
 {
 	for (uint32_t k = BASE;; k += BASE) {
 		uint32_t t = threshold(k, bias);
@@ -77,8 +72,7 @@ put_number(struct buf *out, uint32_t q, uint32_t bias)
 	buf_putc(out, digit_char(q));
 }
 
-static int
-get_number(struct str *in, uint32_t bias, uint32_t *number)
+static int get_number(struct str *in, uint32_t bias, uint32_t *number)
 {
 	uint32_t v = 0, w = 1;
 
@@ -102,19 +96,16 @@ get_number(struct str *in, uint32_t bias, uint32_t *number)
 	return 0;
 }
 
-static int
-read_points(struct str utf8, struct points *p)
+static int read_points(struct str utf8, struct points *p)
 {
 	for (p->n = 0; utf8.n > 0; p->n++)
-		if (p->n == LABEL_MAX ||
-		    utf8_next(&utf8, &p->v[p->n]) != 0)
+		if (p->n == LABEL_MAX || utf8_next(&utf8, &p->v[p->n]) != 0)
 			return DOMAIN_BAD;
 	return 0;
 }
 
 /* The smallest code point not below n. */
-static uint32_t
-next_point(const struct points *p, uint32_t n)
+static uint32_t next_point(const struct points *p, uint32_t n)
 {
 	uint32_t least = UINT32_MAX;
 
@@ -125,8 +116,8 @@ next_point(const struct points *p, uint32_t n)
 }
 
 /* The code points above ASCII, RFC 3492 6.3; `nbasic` are out already. */
-static void
-encode_points(const struct points *p, uint32_t nbasic, struct buf *out)
+static void encode_points(
+    const struct points *p, uint32_t nbasic, struct buf *out)
 {
 	uint32_t bias = INITIAL_BIAS, n = INITIAL_N, delta = 0;
 	uint32_t done = nbasic;
@@ -152,8 +143,7 @@ encode_points(const struct points *p, uint32_t nbasic, struct buf *out)
 	}
 }
 
-int
-punycode_encode(struct str utf8, struct buf *out)
+int punycode_encode(struct str utf8, struct buf *out)
 {
 	struct buf before = *out;
 	struct points p;
@@ -176,8 +166,7 @@ punycode_encode(struct str utf8, struct buf *out)
 	return 0;
 }
 
-static int
-insert(struct points *p, uint32_t at, uint32_t code)
+static int insert(struct points *p, uint32_t at, uint32_t code)
 {
 	if (p->n == LABEL_MAX || code > 0x10ffff ||
 	    (code >= 0xd800 && code <= 0xdfff))
@@ -189,8 +178,7 @@ insert(struct points *p, uint32_t at, uint32_t code)
 }
 
 /* RFC 3492 6.2, after the basic code points. */
-static int
-decode_points(struct str in, struct points *p)
+static int decode_points(struct str in, struct points *p)
 {
 	uint32_t bias = INITIAL_BIAS, n = INITIAL_N, i = 0;
 	bool first = true;
@@ -215,8 +203,7 @@ decode_points(struct str in, struct points *p)
 	return 0;
 }
 
-static void
-put_utf8(struct buf *b, uint32_t v)
+static void put_utf8(struct buf *b, uint32_t v)
 {
 	if (v < 0x80) {
 		buf_putc(b, (char)v);
@@ -235,8 +222,7 @@ put_utf8(struct buf *b, uint32_t v)
 	buf_putc(b, (char)(0x80 | (v & 0x3f)));
 }
 
-int
-punycode_decode(struct str ascii, struct buf *utf8)
+int punycode_decode(struct str ascii, struct buf *utf8)
 {
 	struct buf before = *utf8;
 	struct points p = { .n = 0 };

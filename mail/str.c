@@ -8,26 +8,22 @@
 #include <errno.h>
 #include <string.h>
 
-struct str
-str_of(const char *z)
+struct str str_of(const char *z)
 {
 	return (struct str){ z, z == NULL ? 0 : strlen(z) };
 }
 
-struct str
-str_at(const char *p, size_t n)
+struct str str_at(const char *p, size_t n)
 {
 	return (struct str){ p, n };
 }
 
-bool
-str_eq(struct str a, struct str b)
+bool str_eq(struct str a, struct str b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool
-str_eqcase(struct str a, struct str b)
+bool str_eqcase(struct str a, struct str b)
 {
 	if (a.n != b.n)
 		return false;
@@ -37,20 +33,17 @@ str_eqcase(struct str a, struct str b)
 	return true;
 }
 
-bool
-str_starts(struct str s, struct str head)
+bool str_starts(struct str s, struct str head)
 {
 	return s.n >= head.n && str_eq(str_head(s, head.n), head);
 }
 
-bool
-str_startscase(struct str s, struct str head)
+bool str_startscase(struct str s, struct str head)
 {
 	return s.n >= head.n && str_eqcase(str_head(s, head.n), head);
 }
 
-size_t
-str_find(struct str s, char c)
+size_t str_find(struct str s, char c)
 {
 	const char *at;
 
@@ -60,8 +53,7 @@ str_find(struct str s, char c)
 	return at == NULL ? s.n : (size_t)(at - s.p);
 }
 
-struct str
-str_skip(struct str s, size_t n)
+struct str str_skip(struct str s, size_t n)
 {
 	if (n >= s.n)
 		n = s.n;
@@ -70,20 +62,17 @@ str_skip(struct str s, size_t n)
 	return (struct str){ s.p + n, s.n - n };
 }
 
-struct str
-str_head(struct str s, size_t n)
+struct str str_head(struct str s, size_t n)
 {
 	return (struct str){ s.p, n < s.n ? n : s.n };
 }
 
-static bool
-blank(char c)
+static bool blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
-struct str
-str_trim(struct str s)
+struct str str_trim(struct str s)
 {
 	while (s.n > 0 && blank(s.p[0]))
 		s = str_skip(s, 1);
@@ -92,8 +81,7 @@ str_trim(struct str s)
 	return s;
 }
 
-bool
-str_cut(struct str *s, char sep, struct str *head)
+bool str_cut(struct str *s, char sep, struct str *head)
 {
 	size_t n = str_find(*s, sep);
 
@@ -104,8 +92,7 @@ str_cut(struct str *s, char sep, struct str *head)
 	return true;
 }
 
-bool
-str_word(struct str *s, struct str *word)
+bool str_word(struct str *s, struct str *word)
 {
 	size_t n = 0;
 
@@ -118,8 +105,7 @@ str_word(struct str *s, struct str *word)
 	return n > 0;
 }
 
-int
-str_u64(struct str s, uint64_t *out)
+int str_u64(struct str s, uint64_t *out)
 {
 	uint64_t v = 0;
 	bool over = false;
@@ -143,26 +129,22 @@ str_u64(struct str s, uint64_t *out)
 	return 0;
 }
 
-char
-str_lower(char c)
+char str_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool
-str_isdigit(char c)
+bool str_isdigit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-bool
-str_isalpha(char c)
+bool str_isalpha(char c)
 {
 	return str_lower(c) >= 'a' && str_lower(c) <= 'z';
 }
 
-void
-buf_put(struct buf *b, struct str s)
+void buf_put(struct buf *b, struct str s)
 {
 	if (b->full || s.n > b->cap - b->n) {
 		b->full = true;
@@ -174,26 +156,22 @@ buf_put(struct buf *b, struct str s)
 	b->n += s.n;
 }
 
-void
-buf_putc(struct buf *b, char c)
+void buf_putc(struct buf *b, char c)
 {
 	buf_put(b, str_at(&c, 1));
 }
 
-void
-buf_putz(struct buf *b, const char *z)
+void buf_putz(struct buf *b, const char *z)
 {
 	buf_put(b, str_of(z));
 }
 
-void
-buf_u64(struct buf *b, uint64_t v)
+void buf_u64(struct buf *b, uint64_t v)
 {
 	buf_u64w(b, v, 1);
 }
 
-void
-buf_u64w(struct buf *b, uint64_t v, unsigned width)
+void buf_u64w(struct buf *b, uint64_t v, unsigned width)
 {
 	char digits[64];
 	size_t at = sizeof(digits);
@@ -207,14 +185,12 @@ buf_u64w(struct buf *b, uint64_t v, unsigned width)
 	buf_put(b, str_at(digits + at, sizeof(digits) - at));
 }
 
-static char
-hex(unsigned nibble)
+static char hex(unsigned nibble)
 {
 	return "0123456789abcdef"[nibble & 15];
 }
 
-void
-buf_hex(struct buf *b, uint64_t v, unsigned digits)
+void buf_hex(struct buf *b, uint64_t v, unsigned digits)
 {
 	char text[16];
 
@@ -227,8 +203,7 @@ buf_hex(struct buf *b, uint64_t v, unsigned digits)
 	buf_put(b, str_at(text, digits));
 }
 
-void
-buf_lower(struct buf *b, struct str s)
+void buf_lower(struct buf *b, struct str s)
 {
 	if (b->full || s.n > b->cap - b->n) {
 		b->full = true;
@@ -239,8 +214,7 @@ buf_lower(struct buf *b, struct str s)
 }
 
 /* One octet as it may be shown; how many of `room` octets it takes. */
-static size_t
-escape(char c, char room[4])
+static size_t escape(char c, char room[4])
 {
 	unsigned char u = (unsigned char)c;
 
@@ -255,8 +229,7 @@ escape(char c, char room[4])
 	return 4;
 }
 
-void
-buf_escape(struct buf *b, struct str s, size_t max)
+void buf_escape(struct buf *b, struct str s, size_t max)
 {
 	static const struct str dots = { "...", 3 };
 	size_t fit = 0, all = 0, total = 0;
@@ -279,14 +252,12 @@ buf_escape(struct buf *b, struct str s, size_t max)
 		buf_put(b, str_head(dots, max));
 }
 
-struct str
-buf_str(const struct buf *b)
+struct str buf_str(const struct buf *b)
 {
 	return str_at(b->p, b->n);
 }
 
-void
-buf_clear(struct buf *b)
+void buf_clear(struct buf *b)
 {
 	b->n = 0;
 	b->full = false;

@@ -6,26 +6,24 @@
 #include "mail/trace.h"
 
 enum {
-	WIDTH = 78,		/* RFC 5322 2.1.1 */
-	COMMENT_MAX = 160	/* octets that a client's text may take */
+	WIDTH = 78,       /* RFC 5322 2.1.1 */
+	COMMENT_MAX = 160 /* octets that a client's text may take */
 };
 
 /* A line being written, folded before a word that would reach WIDTH. */
 struct fold {
 	struct buf *b;
-	size_t start;		/* of the line, in b */
+	size_t start; /* of the line, in b */
 };
 
-static void
-newline(struct fold *f)
+static void newline(struct fold *f)
 {
 	buf_putz(f->b, "\n\t");
 	f->start = f->b->n;
 }
 
 /* A word behind a blank or a fold; a tab counts as eight columns. */
-static void
-word(struct fold *f, struct str s)
+static void word(struct fold *f, struct str s)
 {
 	if (f->b->n - f->start + 1 + s.n + 8 >= WIDTH)
 		newline(f);
@@ -35,8 +33,7 @@ word(struct fold *f, struct str s)
 }
 
 /* ctext of RFC 5322 3.2.2 and blanks as they are, others as \xHH. */
-static void
-put_comment(struct buf *b, struct str s)
+static void put_comment(struct buf *b, struct str s)
 {
 	size_t n = 0;
 
@@ -59,8 +56,7 @@ put_comment(struct buf *b, struct str s)
 
 /* What RFC 5321 4.4 calls a From-domain; names are A-labels even in
  * RFC 6531 3.7.1. */
-static bool
-helo_valid(struct str helo)
+static bool helo_valid(struct str helo)
 {
 	char room[DOMAIN_MAX];
 	struct buf b = BUF(room);
@@ -73,8 +69,7 @@ helo_valid(struct str helo)
 	return domain_ascii(helo, &b) == 0;
 }
 
-static void
-put_peer(struct buf *b, const struct trace *t)
+static void put_peer(struct buf *b, const struct trace *t)
 {
 	if (!t->local) {
 		netaddr_literal(b, &t->peer);
@@ -88,8 +83,7 @@ put_peer(struct buf *b, const struct trace *t)
 	}
 }
 
-static void
-put_from(struct fold *f, const struct trace *t)
+static void put_from(struct fold *f, const struct trace *t)
 {
 	char name[DOMAIN_MAX], comment[2 * COMMENT_MAX + 64];
 	struct buf n = BUF(name), c = BUF(comment);
@@ -123,8 +117,7 @@ static const char *const protocols[2][2][4] = {
 	    { "UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA" } },
 };
 
-static const char *
-protocol(const struct trace *t)
+static const char *protocol(const struct trace *t)
 {
 	if (!t->esmtp && !t->lmtp)
 		return "SMTP";
@@ -132,8 +125,7 @@ protocol(const struct trace *t)
 }
 
 /* A bare name is a user here, and a path needs a domain. */
-static void
-put_for(struct fold *f, const struct trace *t)
+static void put_for(struct fold *f, const struct trace *t)
 {
 	char room[ADDR_TEXT_MAX + DOMAIN_MAX + 4];
 	struct buf b = BUF(room);
@@ -152,8 +144,7 @@ put_for(struct fold *f, const struct trace *t)
 	buf_put(f->b, buf_str(&b));
 }
 
-void
-trace_received(struct buf *b, const struct trace *t)
+void trace_received(struct buf *b, const struct trace *t)
 {
 	struct fold f = { b, b->n };
 	char room[64];
@@ -177,8 +168,7 @@ trace_received(struct buf *b, const struct trace *t)
 }
 
 /* No octet of an address may end the line that it stands in. */
-static void
-put_printable(struct buf *b, struct str s)
+static void put_printable(struct buf *b, struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
@@ -187,16 +177,14 @@ put_printable(struct buf *b, struct str s)
 	}
 }
 
-void
-trace_return_path(struct buf *b, struct str reverse_path)
+void trace_return_path(struct buf *b, struct str reverse_path)
 {
 	buf_putz(b, "Return-Path: <");
 	put_printable(b, reverse_path);
 	buf_putz(b, ">\n");
 }
 
-void
-trace_delivered_to(struct buf *b, struct str address)
+void trace_delivered_to(struct buf *b, struct str address)
 {
 	buf_putz(b, "Delivered-To: ");
 	put_printable(b, address);

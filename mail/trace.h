@@ -14,17 +14,17 @@
 void date_put(struct buf *b, int64_t seconds, int offset_minutes);
 
 struct trace {
-	struct str helo;	/* as the client gave it, may be hostile */
-	bool local;		/* unix socket: no address but a uid */
-	struct netaddr peer;	/* unless local */
-	uint32_t uid;		/* if local */
-	struct str user;	/* ... and its name, may be empty */
-	struct str by;		/* our hostname */
-	bool esmtp, tls, auth, utf8, lmtp;	/* the with-clause */
-	struct str id;		/* of this transaction */
-	const struct addr *rcpt;	/* for-clause, only with one recipient */
-	int64_t time;		/* seconds since the epoch */
-	int offset_minutes;	/* east of Greenwich */
+	struct str helo;     /* as the client gave it, may be hostile */
+	bool local;          /* unix socket: no address but a uid */
+	struct netaddr peer; /* unless local */
+	uint32_t uid;        /* if local */
+	struct str user;     /* ... and its name, may be empty */
+	struct str by;       /* our hostname */
+	bool esmtp, tls, auth, utf8, lmtp; /* the with-clause */
+	struct str id;                     /* of this transaction */
+	const struct addr *rcpt; /* for-clause, only with one recipient */
+	int64_t time;            /* seconds since the epoch */
+	int offset_minutes;      /* east of Greenwich */
 };
 
 /*

@@ -8,9 +8,9 @@
 
 /* The rows of RFC 3629 4: what the first octet says about the others. */
 struct form {
-	unsigned char first, last;	/* of the lead octet */
-	unsigned char low, high;	/* of the second octet */
-	unsigned char more;		/* octets after the lead */
+	unsigned char first, last; /* of the lead octet */
+	unsigned char low, high;   /* of the second octet */
+	unsigned char more;        /* octets after the lead */
 };
 
 static const struct form forms[] = {
@@ -25,8 +25,7 @@ static const struct form forms[] = {
 	{ 0xf4, 0xf4, 0x80, 0x8f, 3 },
 };
 
-static const struct form *
-form_of(unsigned char lead)
+static const struct form *form_of(unsigned char lead)
 {
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		if (lead >= forms[i].first && lead <= forms[i].last)
@@ -34,8 +33,7 @@ form_of(unsigned char lead)
 	return NULL;
 }
 
-int
-utf8_next(struct str *s, uint32_t *code)
+int utf8_next(struct str *s, uint32_t *code)
 {
 	const struct form *form;
 	uint32_t v;
@@ -61,8 +59,7 @@ utf8_next(struct str *s, uint32_t *code)
 	return 0;
 }
 
-bool
-utf8_valid(struct str s)
+bool utf8_valid(struct str s)
 {
 	uint32_t code;
 
