@@ -180,4 +180,6 @@ clean:
 	check-long lint bench coverage run deps static install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(shell [ -d $(B) ] && find $(B) -name '*.d')
+-include $(shell [ ! -d $(B) ] || find $(B) \
+	\( -path $(B)/deps -o -path $(B)/system \) -prune -o \
+	-name '*.d' -type f -print)
