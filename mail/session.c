@@ -502,7 +502,8 @@ command(struct session *s, struct str line, bool ahead)
 		reply(s, 500, "5.5.2", "line too long");
 	else if (!v->handle && command_is_foreign(line))
 		close_with(s, 421, "4.7.0", "this is SMTP, closing");
-	else if (v->last && (ahead || s->host->pending(s->host->self)))
+	else if (v->last && !s->set->piped &&
+	    (ahead || s->host->pending(s->host->self)))
 		close_with(s, 554, "5.5.0", "input was sent ahead, closing");
 	else
 		obey(s, v, c.arg);
@@ -612,7 +613,7 @@ session_init(struct session *s, const struct session_setup *set,
     const struct session_host *host)
 {
 	start(s, set, host);
-	if (host->pending(host->self)) {
+	if (!set->piped && host->pending(host->self)) {
 		close_with(s, 554, "5.5.0", "wait for the greeting, closing");
 		return;
 	}

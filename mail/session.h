@@ -35,6 +35,7 @@ struct session_setup {
 	bool local;		/* unix socket; uid and user hold */
 	bool inside;		/* may relay; unqualified addresses are good */
 	bool normalize;		/* bare-newline normalize */
+	bool piped;		/* no network: input may be sent ahead */
 	struct netaddr peer;	/* unless local */
 	uint32_t uid;
 	struct str user;

@@ -1,0 +1,235 @@
+/*
+ * Requests to deliver over SANDBOX_DELIVER_FD, see mail/request.h.  deliver
+ * answers each before the next is sent; a deadline or a broken record ends
+ * the connection for this session.
+ */
+#include "sys/courier.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mail/answer.h"
+#include "sys/io.h"
+#include "sys/log.h"
+#include "sys/sandbox.h"
+
+enum {
+	LOOKUP_MS = 60 * 1000,
+	STORE_MS = 330 * 1000,	/* a little more than deliver takes */
+	COURIER_PATH_MAX = 108
+};
+
+static bool connected;
+static char record[REQUEST_MAX];
+
+static const struct verdict unreachable = {
+	VERDICT_LATER, { "4.3.0", 5 },
+	{ "local delivery is not available, try again later", 48 }
+};
+
+int
+courier_connect(const char *run_directory)
+{
+	char text[COURIER_PATH_MAX];
+	struct buf path = BUF(text);
+	int fd;
+
+	buf_putz(&path, run_directory);
+	buf_putz(&path, "/deliver");
+	buf_putc(&path, '\0');
+	if (path.full)
+		return -ENAMETOOLONG;
+	fd = io_connect_unix(text, SOCK_SEQPACKET);
+	if (fd < 0)
+		return fd;
+	courier_use(fd);
+	return 0;
+}
+
+void
+courier_use(int fd)
+{
+	if (io_move_fd(fd, SANDBOX_DELIVER_FD) < 0)
+		return;
+	/* Reads and writes wait in poll(2), where a deadline holds. */
+	(void)fcntl(SANDBOX_DELIVER_FD, F_SETFL, O_NONBLOCK);
+	connected = true;
+}
+
+static int
+broken(const char *what, int error)
+{
+	log_errno("deliver-connection", what, error);
+	close(SANDBOX_DELIVER_FD);
+	connected = false;
+	return -error;
+}
+
+static int
+send_record(const struct buf *b, int fd, int64_t deadline_ms)
+{
+	if (!connected)
+		return -ENOTCONN;
+	if (b->full)
+		return -EMSGSIZE;
+	for (;;) {
+		int rc = io_send_record(SANDBOX_DELIVER_FD, buf_str(b), fd);
+
+		if (rc == 0)
+			return 0;
+		/* Descriptors in flight are counted per user: wait a little. */
+		if (rc != -EAGAIN && rc != -ETOOMANYREFS)
+			return broken("send", -rc);
+		if (io_now_ms() >= deadline_ms)
+			return broken("send", ETIMEDOUT);
+		(void)io_wait_write(SANDBOX_DELIVER_FD,
+		    rc == -EAGAIN ? deadline_ms : io_now_ms() + 10);
+	}
+}
+
+static int
+receive(char letter, unsigned nfields, struct request *r, int64_t deadline_ms)
+{
+	struct buf b = BUF(record);
+	ssize_t n;
+	int fd;
+
+	while ((n = io_recv_record(SANDBOX_DELIVER_FD, &b, &fd, 0)) ==
+	    -EAGAIN) {
+		int rc = io_wait_read(SANDBOX_DELIVER_FD, deadline_ms);
+
+		if (rc < 0 && rc != -EINTR)
+			return broken("receive", -rc);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return broken("receive", n < 0 ? (int)-n : EPIPE);
+	if (request_answer(buf_str(&b), letter, nfields, r) != 0)
+		return broken("answer", EBADMSG);
+	return 0;
+}
+
+static void
+receive_verdict(char letter, struct verdict *v, int64_t deadline_ms)
+{
+	struct request r;
+
+	if (receive(letter, 3, &r, deadline_ms) == 0 &&
+	    verdict_get(&r, v) == 0)
+		return;
+	*v = unreachable;
+}
+
+static void
+put_number(struct buf *b, uint64_t n)
+{
+	char text[24];
+	struct buf digits = BUF(text);
+
+	buf_u64(&digits, n);
+	request_field(b, buf_str(&digits));
+}
+
+void
+courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
+{
+	struct buf b = BUF(record);
+	int64_t deadline_ms = io_now_ms() + LOOKUP_MS;
+
+	request_begin(&b, 'L');
+	put_number(&b, flags);
+	request_field(&b, addr_local(to));
+	request_field(&b, addr_domain(to));
+	if (send_record(&b, -1, deadline_ms) == 0)
+		receive_verdict('l', v, deadline_ms);
+	else
+		*v = unreachable;
+}
+
+static int
+send_rcpt(const struct session *s, unsigned i, unsigned flags,
+    int64_t deadline_ms)
+{
+	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
+	struct buf address = BUF(text), b = BUF(record);
+
+	session_rcpt_put(s, i, &address);
+	request_begin(&b, 'R');
+	put_number(&b, flags);
+	request_field(&b, session_rcpt_local(s, i));
+	request_field(&b, session_rcpt_domain(s, i));
+	request_field(&b, buf_str(&address));
+	return send_record(&b, -1, deadline_ms);
+}
+
+static int
+send_message(const struct session *s, int fd, int64_t deadline_ms)
+{
+	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
+	struct buf from = BUF(text), b = BUF(record);
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	session_from_put(s, &from);
+	request_begin(&b, 'S');
+	put_number(&b, (uint64_t)st.st_size);
+	request_field(&b, buf_str(&from));
+	return send_record(&b, fd, deadline_ms);
+}
+
+/* A copy in `room`; s may already be there. */
+static struct str
+keep(char *room, size_t max, struct str s)
+{
+	s = str_head(s, max);
+	memmove(room, s.p, s.n);
+	return str_at(room, s.n);
+}
+
+void
+courier_store(const struct session *s, unsigned flags, int fd,
+    void (*each)(void *self, unsigned rcpt, const struct verdict *v),
+    void *self, struct verdict *v)
+{
+	int64_t deadline_ms = io_now_ms() + STORE_MS;
+	static char text[REQUEST_TEXT_MAX], status[16];
+	int rc = 0;
+
+	for (unsigned i = 0; i < s->nrcpt && rc == 0; i++)
+		rc = send_rcpt(s, i, flags, deadline_ms);
+	if (rc == 0)
+		rc = send_message(s, fd, deadline_ms);
+	*v = unreachable;
+	for (unsigned i = 0; i < s->nrcpt; i++) {
+		struct verdict one = unreachable;
+
+		if (rc == 0 && connected)
+			receive_verdict('s', &one, deadline_ms);
+		each(self, i, &one);
+		answer_join(v, i, &one);
+		/* The next record overwrites what the verdict points to. */
+		v->text = keep(text, sizeof(text), v->text);
+		v->status = keep(status, sizeof(status), v->status);
+	}
+}
+
+struct str
+courier_user(uint32_t uid)
+{
+	struct buf b = BUF(record);
+	int64_t deadline_ms = io_now_ms() + LOOKUP_MS;
+	struct request r;
+
+	request_begin(&b, 'U');
+	put_number(&b, uid);
+	if (send_record(&b, -1, deadline_ms) != 0 ||
+	    receive('u', 1, &r, deadline_ms) != 0)
+		return STR("");
+	return r.field[0];
+}

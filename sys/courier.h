@@ -1,0 +1,40 @@
+/*
+ * smtpd's side of the request socket: asks deliver about recipients and hands
+ * it messages.  One connection, made before the lock-down; when it breaks,
+ * every answer is "later".
+ */
+#ifndef SYS_COURIER_H
+#define SYS_COURIER_H
+
+#include "mail/request.h"
+#include "mail/session.h"
+#include "mail/str.h"
+
+/*
+ * Connects to RUN/deliver on SANDBOX_DELIVER_FD.  0 or -errno (not logged:
+ * it may be that nothing listens and deliver has to be started).
+ */
+int courier_connect(const char *run_directory);
+
+/* Uses a SEQPACKET socket that leads to deliver; moves it there. */
+void courier_use(int fd);
+
+/*
+ * May this recipient be had?  *v points into the courier until its next
+ * call.  Everything that fails is VERDICT_LATER, and logged.
+ */
+void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v);
+
+/*
+ * Hands the message in `fd` over for all recipients of the session; calls
+ * `each` with every one's verdict, in their order, and returns the verdict on
+ * the message in *v.
+ */
+void courier_store(const struct session *s, unsigned flags, int fd,
+    void (*each)(void *self, unsigned rcpt, const struct verdict *v),
+    void *self, struct verdict *v);
+
+/* The name of a uid, a view as above; empty when unknown. */
+struct str courier_user(uint32_t uid);
+
+#endif

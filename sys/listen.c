@@ -1,0 +1,194 @@
+/*
+ * Sockets to listen on.
+ */
+#include "sys/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sys/io.h"
+
+enum { LISTEN_FIRST_FD = 3, BACKLOG = 1024 };
+
+static int
+add(struct listeners *l, int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+	int accepts = 0;
+	socklen_t size = sizeof(accepts);
+
+	if (l->n == LISTEN_MAX)
+		return -EMFILE;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) != 0 ||
+	    !accepts || getsockname(fd, (struct sockaddr *)&ss, &n) != 0)
+		return -EINVAL;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+		return -errno;
+	l->v[l->n].fd = fd;
+	l->v[l->n].local = ss.ss_family == AF_UNIX;
+	l->n++;
+	return 0;
+}
+
+int
+listen_inherit(struct listeners *l)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint64_t n, owner;
+	int rc = 0;
+
+	if (!fds || !pid || str_u64(str_of(fds), &n) != 0 ||
+	    str_u64(str_of(pid), &owner) != 0 || owner != (uint64_t)getpid())
+		return 0;
+	for (uint64_t i = 0; i < n && i < LISTEN_MAX && rc == 0; i++)
+		rc = add(l, LISTEN_FIRST_FD + (int)i);
+	l->activated = l->n > 0;
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDNAMES");
+	return rc;
+}
+
+/* A socket file that nobody answers on is in the way; remove it. */
+static int
+clear_path(const char *path, int type)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) != 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = io_connect_unix(path, type);
+	if (fd >= 0)
+		close(fd);
+	if (fd != -ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(path) == 0 ? 0 : -errno;
+}
+
+static int
+add_unix(struct listeners *l, const char *path, int type, unsigned mode)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, rc;
+	mode_t mask;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(a.sun_path, path, strlen(path));
+	rc = clear_path(path, type);
+	if (rc < 0)
+		return rc;
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The mode holds from the first moment on. */
+	mask = umask(~mode & 0777);
+	rc = bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ? -errno : 0;
+	umask(mask);
+	if (rc == 0 && listen(fd, BACKLOG) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = add(l, fd);
+	if (rc < 0)
+		close(fd);
+	return rc;
+}
+
+static int
+add_inet(struct listeners *l, const struct addrinfo *a)
+{
+	int on = 1, rc = 0;
+	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (a->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+		    sizeof(on));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 ||
+	    listen(fd, BACKLOG) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = add(l, fd);
+	if (rc < 0)
+		close(fd);
+	return rc;
+}
+
+/* "host:port" taken apart into NUL-terminated halves of `text`. */
+static bool
+split(char *text, char **host, char **port)
+{
+	char *colon = strrchr(text, ':');
+	size_t n;
+
+	if (!colon || colon[1] == '\0')
+		return false;
+	*colon = '\0';
+	*port = colon + 1;
+	*host = text;
+	n = strlen(text);
+	if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+		text[n - 1] = '\0';
+		*host = text + 1;
+	}
+	return true;
+}
+
+static int
+add_host(struct listeners *l, const char *address, struct buf *why)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST };
+	struct addrinfo *list = NULL;
+	char text[256], *host, *port;
+	int rc;
+
+	if (strlen(address) >= sizeof(text))
+		return -ENAMETOOLONG;
+	memcpy(text, address, strlen(address) + 1);
+	if (!split(text, &host, &port)) {
+		buf_putz(why, "host:port, [v6]:port or unix:/path is needed");
+		return -EINVAL;
+	}
+	if (strcmp(host, "localhost") == 0)
+		hints.ai_flags = AI_PASSIVE;
+	rc = getaddrinfo(*host ? host : NULL, port, &hints, &list);
+	if (rc != 0) {
+		buf_putz(why, gai_strerror(rc));
+		return -EINVAL;
+	}
+	for (const struct addrinfo *a = list; a && rc == 0; a = a->ai_next)
+		rc = add_inet(l, a);
+	freeaddrinfo(list);
+	return rc;
+}
+
+int
+listen_add(struct listeners *l, const char *address, int type,
+    unsigned mode, struct buf *why)
+{
+	int rc;
+
+	if (str_starts(str_of(address), STR("unix:")))
+		rc = add_unix(l, address + 5, type, mode);
+	else
+		rc = add_host(l, address, why);
+	if (rc < 0 && why->n == 0)
+		buf_putz(why, strerror(-rc));
+	return rc;
+}

@@ -1,0 +1,14 @@
+/*
+ * Giving up root's rights for good.
+ */
+#ifndef SYS_PRIVILEGE_H
+#define SYS_PRIVILEGE_H
+
+/*
+ * When we are root: becomes `user` with its group alone and no capability,
+ * and makes sure there is no way back.  When we are not: nothing.  0;
+ * -ENOENT without such a user; -errno.  Logged.
+ */
+int privilege_drop(const char *user);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * The directory SPOOL/queue as smtpd knows it: it can create files there, and
+ * remove what it created; it neither lists nor opens what others made.
+ */
+#ifndef SYS_SPOOL_H
+#define SYS_SPOOL_H
+
+#include "mail/str.h"
+
+enum { SPOOL_NAME_MAX = 20 };	/* a letter, 16 hexadecimal digits, NUL */
+
+/*
+ * Opens SPOOL/queue on descriptor `fd`; makes both when they are missing and
+ * we may (as root for _postern-queue:_postern, 3770).  0 or -errno, logged.
+ */
+int spool_open(const char *spool, int fd);
+
+/*
+ * A new file for a message, open for reading and writing, with a name of 64
+ * random bits; name[] gets it.  The descriptor or -errno, logged.
+ */
+int spool_create(char name[SPOOL_NAME_MAX]);
+
+/* Takes the name away; an open descriptor keeps the content. */
+int spool_remove(const char *name);
+
+#endif

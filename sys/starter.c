@@ -1,0 +1,198 @@
+/*
+ * A deliver of our own.  A process waits in front of it with nothing but a
+ * socket: it executes deliver when a request comes (one session), or again
+ * when it has died (listener).  It ends with us.
+ */
+#include "sys/starter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/io.h"
+#include "sys/log.h"
+
+enum {
+	PATH_ROOM = 4096,
+	READY_MS = 5000,	/* for deliver to answer */
+	RESTART_S = 1
+};
+
+/* The program beside our own. */
+static int
+find(const char *name, char *room, size_t max)
+{
+	ssize_t n = readlink("/proc/self/exe", room, max);
+	struct buf b = { .p = room, .cap = max };
+
+	if (n < 0)
+		return -errno;
+	b.n = (size_t)n;
+	while (b.n > 0 && room[b.n - 1] != '/')
+		b.n--;
+	buf_putz(&b, name);
+	buf_putc(&b, '\0');
+	return b.full ? -ENAMETOOLONG : 0;
+}
+
+/*
+ * In a child: standard input is `fd` (or nothing), and so is standard error
+ * where it was the client's: then deliver, too, logs by syslog.
+ */
+static void
+arrange(int fd)
+{
+	struct stat in, err;
+	bool client = fstat(2, &err) != 0 ||
+	    (fstat(0, &in) == 0 && S_ISSOCK(in.st_mode) &&
+	    in.st_ino == err.st_ino && in.st_dev == err.st_dev);
+	int null = open("/dev/null", O_RDWR);
+
+	dup2(fd >= 0 ? fd : null, 0);
+	dup2(null, 1);
+	if (client)
+		dup2(fd >= 0 ? fd : null, 2);
+	(void)close_range(3, ~0u, 0);
+}
+
+static void
+run(const char *path, const char *conf_path, const char *address)
+{
+	/* execv takes what it does not change without const. */
+	const char *argv[8] = { path };
+	unsigned n = 1;
+	sigset_t none;
+
+	if (conf_path) {
+		argv[n++] = "-C";
+		argv[n++] = conf_path;
+	}
+	if (address) {
+		argv[n++] = "-l";
+		argv[n++] = address;
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv(path, (char *const *)(uintptr_t)argv);
+	log_errno("deliver-start", path, errno);
+	_exit(75);
+}
+
+/* Sleeps on the socket until there is a request, or nobody left to make one. */
+static void
+wait_and_run(int fd, const char *path, const char *conf_path)
+{
+	struct pollfd p = { .fd = 0, .events = POLLIN };
+	char one;
+
+	arrange(fd);
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	if (recv(0, &one, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+		_exit(0);
+	run(path, conf_path, NULL);
+}
+
+int
+starter_on_demand(const char *conf_path)
+{
+	char path[PATH_ROOM];
+	int pair[2], rc = find("deliver", path, sizeof(path));
+	pid_t pid;
+
+	if (rc == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+	    pair) != 0)
+		rc = -errno;
+	if (rc < 0) {
+		log_errno("deliver-start", "socketpair", -rc);
+		return rc;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		wait_and_run(pair[1], path, conf_path);
+	}
+	rc = -errno;
+	close(pair[1]);
+	if (pid > 0)
+		return pair[0];
+	close(pair[0]);
+	log_errno("deliver-start", "fork", -rc);
+	return rc;
+}
+
+/* Runs deliver again and again until our parent is gone. */
+static void
+keep(const char *path, const char *conf_path, const char *address)
+{
+	arrange(-1);
+	for (;;) {
+		pid_t self = getpid(), pid = fork();
+
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
+			if (getppid() != self)
+				_exit(0);
+			run(path, conf_path, address);
+		}
+		if (pid > 0)
+			while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+				;
+		sleep(RESTART_S);
+	}
+}
+
+static int
+wait_ready(const char *path)
+{
+	int64_t by = io_now_ms() + READY_MS;
+	int fd;
+
+	do {
+		fd = io_connect_unix(path, SOCK_SEQPACKET);
+		if (fd >= 0) {
+			close(fd);
+			return 0;
+		}
+		(void)poll(NULL, 0, 10);
+	} while (io_now_ms() < by);
+	return fd;
+}
+
+int
+starter_keep(const char *conf_path, const char *run_directory)
+{
+	char path[PATH_ROOM], text[PATH_ROOM];
+	struct buf address = BUF(text);
+	int rc = find("deliver", path, sizeof(path));
+	pid_t self = getpid(), pid;
+
+	buf_putz(&address, "unix:");
+	buf_putz(&address, run_directory);
+	buf_putz(&address, "/deliver");
+	buf_putc(&address, '\0');
+	if (rc < 0 || address.full)
+		return rc < 0 ? rc : -ENAMETOOLONG;
+	if (mkdir(run_directory, 0755) != 0 && errno != EEXIST)
+		log_errno("run-directory", run_directory, errno);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() == self)
+			keep(path, conf_path, text);
+		_exit(0);
+	}
+	rc = wait_ready(text + 5);
+	if (rc < 0)
+		log_errno("deliver-start", text, -rc);
+	return rc;
+}
