@@ -55,6 +55,7 @@ $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
 
 ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
 CRT = $(shell $(CC) -print-file-name=$1)
+WARN += -Wno-sign-conversion # for the CMSG_NXTHDR of musl
 $(PROGS):
 	$(CC) $(CFLAGS) -fPIE -static -nostartfiles $(LDFLAGS) \
 	  -Wl,-pie,--no-dynamic-linker,--gc-sections -Wl,-z,relro,-z,now \
