@@ -92,6 +92,54 @@ static void add_rule(scmp_filter_ctx ctx, const struct policy_rule *r)
 	check(seccomp_rule_add_array(ctx, action, number, n, cmp), r->name);
 }
 
+/*
+ * libseccomp loads and tests the upper half of an argument even where the mask
+ * has no bit there: "ld; and 0; jeq 0", which always goes on to the next
+ * instruction.  A third of smtpd's filter would be such triples.
+ */
+static bool idle_triple(const struct sock_filter *f)
+{
+	return f[0].code == (BPF_LD | BPF_W | BPF_ABS) &&
+	       f[1].code == (BPF_ALU | BPF_AND | BPF_K) && f[1].k == 0 &&
+	       f[2].code == (BPF_JMP | BPF_JEQ | BPF_K) && f[2].k == 0 &&
+	       f[2].jt == 0 && f[3].code == (BPF_LD | BPF_W | BPF_ABS);
+}
+
+/* Takes them out; jumps are forward and relative.  Returns what is left. */
+static size_t squeeze(struct sock_filter *f, size_t n)
+{
+	static size_t place[PROGRAM_MAX + 1];
+	size_t kept = 0, gone = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (gone == 0 && i + 3 < n && idle_triple(&f[i]))
+			gone = 3;
+		place[i] = kept;
+		if (gone > 0)
+			gone--;
+		else
+			kept++;
+	}
+	place[n] = kept;
+	for (size_t i = 0; i < n; i++) {
+		if (place[i + 1] == place[i])
+			continue;
+		f[place[i]] = f[i];
+		if (BPF_CLASS(f[i].code) != BPF_JMP)
+			continue;
+		if (BPF_OP(f[i].code) == BPF_JA) {
+			f[place[i]].k =
+			    (uint32_t)(place[i + 1 + f[i].k] - place[i] - 1);
+			continue;
+		}
+		f[place[i]].jt =
+		    (uint8_t)(place[i + 1 + f[i].jt] - place[i] - 1);
+		f[place[i]].jf =
+		    (uint8_t)(place[i + 1 + f[i].jf] - place[i] - 1);
+	}
+	return kept;
+}
+
 /* Returns how many instructions there are in `f`. */
 static size_t compile(const struct policy *p, const struct machine *m,
     struct sock_filter f[PROGRAM_MAX])
@@ -120,7 +168,7 @@ static size_t compile(const struct policy *p, const struct machine *m,
 		errx(1, "%s %s: no program", p->program, m->name);
 	fclose(out);
 	seccomp_release(ctx);
-	return n;
+	return squeeze(f, n);
 }
 
 static void print_filter(const struct policy *p, const struct machine *m,

@@ -58,8 +58,8 @@ static const struct policy_rule rules[] = {
 	ALLOW("socketpair", INT(0, AF_UNIX)),	/* poller and worker */
 	ALLOW("connect", NO_CONDITION),
 	ALLOW("shutdown", NO_CONDITION),
-	ALLOW("getsockopt", INT(1, LEVEL_SOCKET)),
-	ALLOW("setsockopt", INT(1, LEVEL_SOCKET)),
+	ALLOW("getsockopt", NO_CONDITION),
+	ALLOW("setsockopt", NO_CONDITION),
 	ALLOW("getsockname", NO_CONDITION),
 	ALLOW("getpeername", NO_CONDITION),
 

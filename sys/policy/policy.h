@@ -28,6 +28,10 @@ enum policy_where { ANYWHERE, WIDE, NARROW };
 /*
  * The rows of one call are alternatives.  Its rows that refuse must not
  * overlap with those that allow, and a row without conditions stands alone.
+ *
+ * On i386 a socket call can also come through socketcall(2), its arguments in
+ * memory: there it is allowed whatever they are.  A condition on any but the
+ * first argument of a socket call would forbid it there altogether.
  */
 struct policy_rule {
 	const char *name;
