@@ -61,7 +61,7 @@ layers() {
 	sources 'mail/*' | xargs grep -nE '^#[[:space:]]*include[[:space:]]*"' |
 		grep -v '"mail/'
 	sources 'sys/*' | xargs grep -nE '^#[[:space:]]*include[[:space:]]*"' |
-		grep -vE '"(mail|sys)/|"sandbox-bpf\.h"'
+		grep -vE '"(mail|sys)/|policy/.*"policy\.h"|"sandbox-bpf\.h"'
 	:
 }
 
