@@ -3,11 +3,6 @@
 
 #include <errno.h>
 
-#define S(literal)                              \
-	{                                       \
-		"" literal, sizeof(literal) - 1 \
-	}
-
 static void compare(void)
 {
 	static const struct row {

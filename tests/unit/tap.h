@@ -101,6 +101,11 @@ static inline char *tap_exact(struct str s)
 	return p;
 }
 
+/* A slice in a static table, where STR is no constant. */
+/* clang-format off */
+#define S(literal) { "" literal, sizeof(literal) - 1 }
+/* clang-format on */
+
 #define TAP_N(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif
