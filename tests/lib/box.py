@@ -1,0 +1,88 @@
+"""A network and a user database of one's own for a test that runs as root.
+
+After isolate() the process and its children have an empty network with a
+loopback device that answers for 192.0.2.0/24, 198.51.100.0/24 and
+2001:db8::/32, and an /etc/passwd with the accounts of USERS.  Nothing of it
+is seen by the rest of the machine, and it goes away with the process.
+"""
+import ctypes
+import os
+import subprocess
+
+NEWNS, NEWNET = 0x00020000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+
+# name: (uid, shell); the group has the same number
+USERS = {
+    '_postern': (20100, '/usr/sbin/nologin'),
+    '_postern-deliver': (20101, '/usr/sbin/nologin'),
+    'alice': (20001, '/bin/sh'),
+    'bob': (20002, '/bin/sh'),
+    'carol': (20003, '/bin/sh'),
+    'daemonish': (20004, '/usr/sbin/nologin'),
+}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_done = None
+
+
+def _check(rc, what):
+    if rc != 0:
+        e = ctypes.get_errno()
+        raise OSError(e, '%s: %s' % (what, os.strerror(e)))
+
+
+def _mount(source, target, flags):
+    _check(_libc.mount(source.encode(), target.encode(), None, flags, None),
+           'mount ' + target)
+
+
+def _overlay(etc, name, lines, directory):
+    """Binds a copy of /etc/NAME, without the lines' names, over it."""
+    with open(etc) as f:
+        old = [s for s in f if s.split(':')[0] not in USERS]
+    path = os.path.join(directory, name)
+    with open(path, 'w') as f:
+        f.writelines(old + lines)
+    os.chmod(path, 0o644)
+    _mount(path, etc, MS_BIND)
+
+
+def _accounts(directory):
+    passwd = ['%s:x:%d:%d::%s/home/%s:%s\n' % (n, u, u, directory, n, sh)
+              for n, (u, sh) in USERS.items()]
+    group = ['%s:x:%d:\n' % (n, u) for n, (u, _) in USERS.items()]
+    _overlay('/etc/passwd', 'passwd', passwd, directory)
+    _overlay('/etc/group', 'group', group, directory)
+
+
+def _network():
+    for command in ('link set lo up',
+                    'route add local 192.0.2.0/24 dev lo',
+                    'route add local 198.51.100.0/24 dev lo',
+                    '-6 route add local 2001:db8::/32 dev lo'):
+        subprocess.run(['ip'] + command.split(), check=True)
+
+
+def isolate(directory):
+    """True when done (a second time it only tells); False as an ordinary
+    user, or where the machine does not allow it."""
+    global _done
+    if _done is not None:
+        return _done
+    _done = False
+    if os.geteuid() != 0:
+        return False
+    try:
+        _check(_libc.unshare(NEWNS | NEWNET), 'unshare')
+    except OSError:
+        return False
+    _mount('none', '/', MS_REC | MS_PRIVATE)
+    _accounts(directory)
+    _network()
+    _done = True
+    return True
+
+
+def isolated():
+    return bool(_done)
