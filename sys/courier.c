@@ -38,6 +38,7 @@ courier_connect(const char *run_directory)
 	struct buf path = BUF(text);
 	int fd;
 
+	connected = false;
 	buf_putz(&path, run_directory);
 	buf_putz(&path, "/deliver");
 	buf_putc(&path, '\0');

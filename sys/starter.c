@@ -13,7 +13,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/io.h"
@@ -59,7 +61,7 @@ arrange(int fd)
 	dup2(null, 1);
 	if (client)
 		dup2(fd >= 0 ? fd : null, 2);
-	(void)close_range(3, ~0u, 0);
+	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
 }
 
 static void
@@ -128,24 +130,35 @@ starter_on_demand(const char *conf_path)
 	return rc;
 }
 
-/* Runs deliver again and again until our parent is gone. */
+/*
+ * Runs deliver again and again until our parent is gone.  deliver changes its
+ * identity, which takes the kernel's death signal away: so we pass it on.
+ */
 static void
 keep(const char *path, const char *conf_path, const char *address)
 {
-	arrange(-1);
-	for (;;) {
-		pid_t self = getpid(), pid = fork();
+	struct timespec pause = { .tv_sec = RESTART_S };
+	sigset_t set;
 
-		if (pid == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGTERM);
-			if (getppid() != self)
-				_exit(0);
+	arrange(-1);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (;;) {
+		pid_t pid = fork();
+
+		if (pid == 0)
 			run(path, conf_path, address);
-		}
-		if (pid > 0)
-			while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-				;
-		sleep(RESTART_S);
+		while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0)
+			if (sigwaitinfo(&set, NULL) == SIGTERM) {
+				kill(pid, SIGTERM);
+				_exit(0);
+			}
+		sigdelset(&set, SIGCHLD);
+		if (sigtimedwait(&set, NULL, &pause) == SIGTERM)
+			_exit(0);
+		sigaddset(&set, SIGCHLD);
 	}
 }
 

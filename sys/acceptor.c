@@ -1,0 +1,398 @@
+/*
+ * The accept loop.  It reads not one octet of a client: it counts, forks and
+ * reaps.  Clients beyond a limit are told so by the loop itself.
+ */
+#include "sys/acceptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/io.h"
+#include "sys/log.h"
+#include "sys/sandbox.h"
+
+enum { PROXIED_MAX = 1024, FD_MARGIN = 256 };
+
+static volatile sig_atomic_t must_stop, must_reap;
+
+/* A session that runs. */
+struct child {
+	pid_t pid;
+	bool local;
+	bool unknown;		/* behind a proxy, its address not told yet */
+	int ask_fd;		/* ... the socket it will tell it on, or -1 */
+	struct netaddr source;
+};
+
+static struct child children[ACCEPTOR_CHILDREN_MAX];
+static unsigned nchildren, nlocal, nasking;
+
+static struct {
+	const struct conf *conf;	/* NULL: broken */
+	struct stat seen;		/* of its file, when it was read */
+	unsigned next;			/* of rooms[] */
+	struct conf rooms[2];
+} state;
+
+static void
+on_signal(int signo)
+{
+	if (signo == SIGCHLD)
+		must_reap = 1;
+	else
+		must_stop = 1;
+}
+
+/* Signals come in only while the loop waits. */
+static void
+take_signals(sigset_t *while_waiting)
+{
+	static const int all[] = { SIGTERM, SIGINT, SIGCHLD };
+	struct sigaction act = { .sa_handler = on_signal };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t block;
+
+	sigemptyset(&block);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		sigaddset(&block, all[i]);
+		sigaction(all[i], &act, NULL);
+	}
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
+	sigprocmask(SIG_BLOCK, &block, while_waiting);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		sigdelset(while_waiting, all[i]);
+}
+
+static void
+forget_asking(struct child *c)
+{
+	if (c->ask_fd < 0)
+		return;
+	close(c->ask_fd);
+	c->ask_fd = -1;
+	nasking--;
+}
+
+static void
+reap(void)
+{
+	pid_t pid;
+	int status;
+
+	must_reap = 0;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < nchildren; i++) {
+			if (children[i].pid != pid)
+				continue;
+			if (WIFSIGNALED(status))
+				log_errno("session-killed",
+				    strsignal(WTERMSIG(status)), EINTR);
+			forget_asking(&children[i]);
+			nlocal -= children[i].local;
+			children[i] = children[--nchildren];
+			break;
+		}
+}
+
+static unsigned
+count_source(const struct netaddr *source)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < nchildren; i++)
+		n += !children[i].local && !children[i].unknown &&
+		    netaddr_eq(&children[i].source, source);
+	return n;
+}
+
+/* Says why and hangs up; he who does not listen is not waited for. */
+static void
+turn_away(int fd, const char *text, const struct peer *p)
+{
+	struct log l;
+	char name[NET_TEXT_MAX];
+	struct buf b = BUF(name);
+	char drain[512];
+
+	(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)shutdown(fd, SHUT_WR);
+	while (recv(fd, drain, sizeof(drain), MSG_DONTWAIT) > 0)
+		;
+	close(fd);
+	log_begin(&l, LOGL_WARNING, "turned-away");
+	if (p->kind == PEER_INET) {
+		netaddr_put(&b, &p->addr);
+		log_str(&l, "peer", buf_str(&b));
+	} else
+		log_u64(&l, "uid", p->uid);
+	log_str(&l, "reply", str_head(str_of(text),
+	    str_find(str_of(text), '\r')));
+	log_end(&l);
+}
+
+/* The limit that stands in the way of one more, as a reply; or NULL. */
+static const char *
+limit_hit(const struct conf *c, const struct peer *p, bool proxied)
+{
+	struct netaddr source = netaddr_source(&p->addr);
+
+	if (!c)
+		return "421 4.3.5 configuration error here, try later\r\n";
+	if (p->kind != PEER_INET)
+		return nlocal < c->local_connection_limit ? NULL
+		    : "421 4.3.2 too many local connections, try later\r\n";
+	if (nchildren - nlocal >= c->connection_limit)
+		return "421 4.3.2 too many connections, try later\r\n";
+	if (proxied)
+		return nasking < PROXIED_MAX ? NULL
+		    : "421 4.3.2 too many connections, try later\r\n";
+	if (count_source(&source) >= c->source_limit)
+		return "421 4.7.0 too many connections from your address\r\n";
+	return NULL;
+}
+
+/* In the child: the client becomes 0 and 1, the parent's things go. */
+static void
+become_child(int fd, int ask_fd)
+{
+	if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0)
+		_exit(75);
+	if (ask_fd >= 0 && dup3(ask_fd, SANDBOX_PARENT_FD, O_CLOEXEC) < 0)
+		_exit(75);
+	(void)syscall(SYS_close_range, (unsigned)SANDBOX_FREE_FD, ~0u, 0u);
+}
+
+static void
+start_child(struct acceptor *a, int fd, const struct peer *p, bool proxied)
+{
+	struct child *k = &children[nchildren];
+	struct conversation talk = { .conf = state.conf, .peer = *p, .in = 0,
+		.out = 1, .proxied = proxied, .asks_parent = proxied };
+	int pair[2] = { -1, -1 };
+	pid_t pid;
+
+	if (proxied && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0, pair) != 0) {
+		turn_away(fd, "421 4.3.2 out of resources, try later\r\n", p);
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		become_child(fd, pair[1]);
+		a->serve(&talk);
+		_exit(0);
+	}
+	if (pair[1] >= 0)
+		close(pair[1]);
+	if (pid < 0) {
+		log_errno("fork", "session", errno);
+		if (pair[0] >= 0)
+			close(pair[0]);
+		turn_away(fd, "421 4.3.2 out of resources, try later\r\n", p);
+		return;
+	}
+	close(fd);
+	k->pid = pid;
+	k->local = p->kind != PEER_INET;
+	k->unknown = proxied;
+	k->ask_fd = pair[0];
+	k->source = netaddr_source(&p->addr);
+	nchildren++;
+	nlocal += k->local;
+	nasking += proxied;
+}
+
+/* A proxied session knows its client now: is there room for him? */
+static void
+admit(struct child *k)
+{
+	char verdict = CONVERSATION_DENY;
+	struct netaddr source;
+	ssize_t n = recv(k->ask_fd, source.b, sizeof(source.b), MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n == (ssize_t)sizeof(source.b) && state.conf) {
+		source = netaddr_source(&source);
+		if (count_source(&source) < state.conf->source_limit)
+			verdict = CONVERSATION_ADMIT;
+		k->source = source;
+		k->unknown = false;
+		(void)send(k->ask_fd, &verdict, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	forget_asking(k);
+}
+
+/* What tells one state of a file from another. */
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
+	    a->st_size == b->st_size &&
+	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* A changed configuration holds from the next connection on. */
+static void
+refresh(struct acceptor *a)
+{
+	char text[512];
+	struct buf why = BUF(text);
+	struct conf *fresh = &state.rooms[state.next];
+	struct stat now;
+	struct log l;
+
+	memset(&now, 0, sizeof(now));
+	(void)stat(conf_path(a->conf_path), &now);
+	if (state.conf && same_file(&now, &state.seen))
+		return;
+	state.seen = now;
+	if (conf_read(fresh, a->conf_path, &why) == 0 &&
+	    a->prepare(fresh) == 0) {
+		state.conf = fresh;
+		state.next = !state.next;
+		log_note(LOGL_NOTICE, "configuration", "read again");
+		return;
+	}
+	log_begin(&l, LOGL_ERR, "configuration");
+	log_str(&l, "error", buf_str(&why));
+	log_str(&l, "holds", state.conf ? STR("the old one") : STR("none"));
+	log_end(&l);
+}
+
+static void
+accept_one(struct acceptor *a, const struct listener *l)
+{
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+	const char *reply;
+	struct peer p;
+	bool proxied;
+
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			log_errno("accept", "connection", errno);
+			(void)poll(NULL, 0, 100);
+		}
+		return;
+	}
+	refresh(a);
+	if (peer_of(fd, &p) < 0) {
+		close(fd);
+		return;
+	}
+	proxied = state.conf && p.kind == PEER_INET &&
+	    conf_has_net(&state.conf->proxy_networks, &p.addr);
+	reply = limit_hit(state.conf, &p, proxied);
+	if (!reply && nchildren == ACCEPTOR_CHILDREN_MAX)
+		reply = "421 4.3.2 too many connections, try later\r\n";
+	if (reply)
+		turn_away(fd, reply, &p);
+	else
+		start_child(a, fd, &p, proxied);
+}
+
+static struct pollfd polled[LISTEN_MAX + PROXIED_MAX];
+
+/* One turn: waits, then serves whoever is there.  False after a silence. */
+static bool
+turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
+{
+	struct timespec wait = { .tv_sec = wait_s };
+	unsigned n = 0, nlisten, served;
+	int ready;
+
+	for (; n < a->listeners->n; n++)
+		polled[n] = (struct pollfd){ .fd = a->listeners->v[n].fd,
+			.events = POLLIN };
+	nlisten = n;
+	for (unsigned i = 0; nasking > 0 && i < nchildren; i++)
+		if (children[i].ask_fd >= 0)
+			polled[n++] = (struct pollfd){
+				.fd = children[i].ask_fd, .events = POLLIN };
+	ready = ppoll(polled, n, wait_s < 0 ? NULL : &wait, while_waiting);
+	served = ready > 0 ? (unsigned)ready : 0;
+	if (must_reap)
+		reap();
+	for (unsigned i = 0; nasking > 0 && i < nchildren; i++)
+		if (children[i].ask_fd >= 0)
+			admit(&children[i]);
+	for (unsigned i = 0; i < nlisten && served > 0; i++)
+		if (polled[i].revents != 0)
+			accept_one(a, &a->listeners->v[i]);
+	return ready != 0;
+}
+
+/* No new sessions; those that run end after the message at hand. */
+static void
+wind_up(struct acceptor *a, const sigset_t *while_waiting)
+{
+	for (unsigned i = 0; i < a->listeners->n; i++)
+		close(a->listeners->v[i].fd);
+	a->listeners->n = 0;
+	for (unsigned i = 0; i < nchildren; i++)
+		kill(children[i].pid, SIGTERM);
+	while (nchildren > 0) {
+		(void)turn(a, while_waiting, 1);
+		reap();
+	}
+}
+
+/* Numbers below SANDBOX_FREE_FD have a meaning in the children. */
+static void
+move_up(struct listeners *l)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		int fd = fcntl(l->v[i].fd, F_DUPFD_CLOEXEC, SANDBOX_FREE_FD);
+
+		if (fd < 0)
+			continue;
+		close(l->v[i].fd);
+		l->v[i].fd = fd;
+	}
+}
+
+/*
+ * Descriptors in flight to deliver are counted per user against the sender's
+ * limit: children inherit one that suffices for all of them at once.
+ */
+static void
+raise_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	r.rlim_cur = r.rlim_max < ACCEPTOR_CHILDREN_MAX + FD_MARGIN
+	    ? r.rlim_max : ACCEPTOR_CHILDREN_MAX + FD_MARGIN;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+void
+acceptor_run(struct acceptor *a, const struct conf *conf)
+{
+	sigset_t while_waiting;
+
+	state.conf = conf;
+	memset(&state.seen, 0, sizeof(state.seen));
+	(void)stat(conf_path(a->conf_path), &state.seen);
+	move_up(a->listeners);
+	raise_limit();
+	take_signals(&while_waiting);
+	while (!must_stop)
+		if (!turn(a, &while_waiting, a->listeners->activated
+		    ? ACCEPTOR_IDLE_S : -1) && nchildren == 0)
+			return;
+	wind_up(a, &while_waiting);
+}
