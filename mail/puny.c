@@ -228,10 +228,10 @@ int punycode_decode(struct str ascii, struct buf *utf8)
 	struct points p = { .n = 0 };
 	size_t nbasic = ascii.n;
 
+	if (ascii.n > LABEL_MAX)
+		return DOMAIN_BAD;
 	while (nbasic > 0 && ascii.p[nbasic - 1] != '-')
 		nbasic--;
-	if (nbasic > LABEL_MAX)
-		return DOMAIN_BAD;
 	/* The last hyphen is the delimiter and no code point. */
 	for (size_t i = 0; i + 1 < nbasic; i++) {
 		if (((unsigned char)ascii.p[i] & 0x80) != 0)
