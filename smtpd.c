@@ -32,8 +32,7 @@ struct options {
 
 static int ruleset_fd = -1;
 
-static int
-fail(const char *text)
+static int fail(const char *text)
 {
 	log_note(LOGL_ERR, "usage", text);
 	(void)!write(2, usage, sizeof(usage) - 1);
@@ -41,8 +40,7 @@ fail(const char *text)
 }
 
 /* 0 or an exit code. */
-static int
-parse(struct options *o, int argc, char **argv)
+static int parse(struct options *o, int argc, char **argv)
 {
 	char text[256];
 	int c;
@@ -55,7 +53,7 @@ parse(struct options *o, int argc, char **argv)
 		else if (c != 'l')
 			return fail("unknown option");
 		else if (listen_add(&o->listeners, optarg, SOCK_STREAM, 0666,
-		    &why) < 0) {
+			     &why) < 0) {
 			struct log l;
 
 			log_begin(&l, LOGL_ERR, "listen");
@@ -69,8 +67,7 @@ parse(struct options *o, int argc, char **argv)
 }
 
 /* NULL and a log line with file and line when it cannot be used. */
-static const struct conf *
-configuration(const char *path)
+static const struct conf *configuration(const char *path)
 {
 	static struct conf conf;
 	char text[512];
@@ -85,31 +82,31 @@ configuration(const char *path)
 	return NULL;
 }
 
-static void
-log_level(const struct sandbox_level *level)
+static void log_level(const struct sandbox_level *level)
 {
 	struct log l;
 
-	log_begin(&l, level->landlock_abi > 0 ? LOGL_INFO : LOGL_WARNING,
-	    "sandbox");
+	log_begin(
+	    &l, level->landlock_abi > 0 ? LOGL_INFO : LOGL_WARNING, "sandbox");
 	log_str(&l, "seccomp", STR("yes"));
 	log_u64(&l, "landlock", (uint64_t)level->landlock_abi);
 	if (level->landlock_abi == 0)
-		log_str(&l, "what", STR("no Landlock in this kernel: messages "
-		    "of other sessions are protected by their names alone"));
+		log_str(&l, "what",
+		    STR("no Landlock in this kernel: messages "
+			"of other sessions are protected by their names "
+			"alone"));
 	log_end(&l);
 }
 
 /* The spool and the walls around it: what every session needs. */
-static int
-prepare(const struct conf *c)
+static int prepare(const struct conf *c)
 {
 	struct sandbox_level level;
 	int fd, rc = spool_open(c->spool, SANDBOX_SPOOL_FD);
 
 	if (rc == 0)
-		rc = sandbox_prepare(SANDBOX_SMTPD, SANDBOX_SPOOL_FD, &fd,
-		    &level);
+		rc = sandbox_prepare(
+		    SANDBOX_SMTPD, SANDBOX_SPOOL_FD, &fd, &level);
 	if (rc < 0) {
 		log_errno("sandbox", "prepare", -rc);
 		return rc;
@@ -122,8 +119,7 @@ prepare(const struct conf *c)
 }
 
 /* From here on a stranger is heard. */
-static void
-session(struct conversation *c)
+static void session(struct conversation *c)
 {
 	int rc;
 
@@ -140,8 +136,7 @@ session(struct conversation *c)
 }
 
 /* In the child of a listener. */
-static void
-serve(struct conversation *c)
+static void serve(struct conversation *c)
 {
 	int rc = courier_connect(c->conf->run_directory);
 
@@ -150,12 +145,12 @@ serve(struct conversation *c)
 	session(c);
 }
 
-static int
-run_listener(struct options *o)
+static int run_listener(struct options *o)
 {
 	const struct conf *conf = configuration(o->conf_path);
 	struct acceptor a = { .listeners = &o->listeners,
-		.conf_path = o->conf_path, .prepare = prepare,
+		.conf_path = o->conf_path,
+		.prepare = prepare,
 		.serve = serve };
 	int rc;
 
@@ -180,8 +175,7 @@ run_listener(struct options *o)
 }
 
 /* The request socket: deliver's, or that of one started when needed. */
-static void
-find_deliver(const struct options *o, const struct conf *conf)
+static void find_deliver(const struct options *o, const struct conf *conf)
 {
 	int fd;
 
@@ -192,8 +186,7 @@ find_deliver(const struct options *o, const struct conf *conf)
 		courier_use(fd);
 }
 
-static int
-run_one(const struct options *o)
+static int run_one(const struct options *o)
 {
 	const struct conf *conf = configuration(o->conf_path);
 	struct conversation c = { .conf = conf, .in = 0, .out = 1 };
@@ -204,18 +197,18 @@ run_one(const struct options *o)
 		find_deliver(o, conf);
 	if (!conf || prepare(conf) < 0 || privilege_drop("_postern") < 0) {
 		(void)privilege_drop("nobody");
-		conversation_deny(&c, "4.3.5", "configuration error here, "
+		conversation_deny(&c, "4.3.5",
+		    "configuration error here, "
 		    "try later");
 		return EX_CONFIG;
 	}
 	c.proxied = c.peer.kind == PEER_INET &&
-	    conf_has_net(&conf->proxy_networks, &c.peer.addr);
+		    conf_has_net(&conf->proxy_networks, &c.peer.addr);
 	session(&c);
 	return 0;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	struct options o = { .conf_path = NULL };
 	int rc;

@@ -3,8 +3,7 @@
  */
 #include "mail/answer.h"
 
-void
-answer(struct buf *b, unsigned code, const char *status, const char *text)
+void answer(struct buf *b, unsigned code, const char *status, const char *text)
 {
 	buf_u64(b, code);
 	if (status) {
@@ -36,13 +35,12 @@ static const struct {
 };
 /* clang-format on */
 
-unsigned
-answer_verdict(struct buf *b, const struct verdict *v)
+unsigned answer_verdict(struct buf *b, const struct verdict *v)
 {
 	unsigned i = 0;
 
 	while (codes[i].kind != v->kind ||
-	    (codes[i].status && !str_eq(v->status, str_of(codes[i].status))))
+	       (codes[i].status && !str_eq(v->status, str_of(codes[i].status))))
 		i++;
 	buf_u64(b, codes[i].code);
 	buf_putc(b, ' ');
@@ -53,8 +51,7 @@ answer_verdict(struct buf *b, const struct verdict *v)
 	return codes[i].code;
 }
 
-void
-answer_join(struct verdict *all, unsigned n, const struct verdict *one)
+void answer_join(struct verdict *all, unsigned n, const struct verdict *one)
 {
 	if (n == 0) {
 		*all = *one;

@@ -12,8 +12,7 @@
  * One line "250 2.1.0 text" CR LF.  status is NULL where RFC 2034 wants none
  * (greeting, EHLO, 3yz); its class is that of the code.
  */
-void answer(struct buf *b, unsigned code, const char *status,
-    const char *text);
+void answer(struct buf *b, unsigned code, const char *status, const char *text);
 
 /*
  * The reply that a verdict means: 250, 451 or 452 (no room, RFC 5321 4.2.2),

@@ -4,8 +4,7 @@
  */
 #include "mail/command.h"
 
-int
-command_split(struct str line, struct command *c)
+int command_split(struct str line, struct command *c)
 {
 	for (size_t i = 0; i < line.n; i++) {
 		unsigned char o = (unsigned char)line.p[i];
@@ -26,8 +25,7 @@ struct param {
 	bool has_value;
 };
 
-static struct param
-param_of(struct str word)
+static struct param param_of(struct str word)
 {
 	struct param p = { .key = word, .value = STR(""), .has_value = false };
 	size_t eq = str_find(word, '=');
@@ -40,8 +38,7 @@ param_of(struct str word)
 	return p;
 }
 
-static int
-mail_size(void *into, struct str v)
+static int mail_size(void *into, struct str v)
 {
 	struct mail_command *m = into;
 
@@ -53,8 +50,7 @@ mail_size(void *into, struct str v)
 	return str_u64(v, &m->size_bytes) == 0 ? 0 : COMMAND_TOO_BIG;
 }
 
-static int
-mail_body(void *into, struct str v)
+static int mail_body(void *into, struct str v)
 {
 	struct mail_command *m = into;
 
@@ -67,8 +63,7 @@ mail_body(void *into, struct str v)
 	return 0;
 }
 
-static int
-mail_smtputf8(void *into, struct str v)
+static int mail_smtputf8(void *into, struct str v)
 {
 	struct mail_command *m = into;
 
@@ -78,15 +73,13 @@ mail_smtputf8(void *into, struct str v)
 }
 
 /* RFC 4954 5: good from anybody; we trust none, so it is only checked. */
-static int
-mail_auth(void *into, struct str v)
+static int mail_auth(void *into, struct str v)
 {
 	(void)into;
 	return v.n > 0 && v.n <= 500 && xtext_valid(v) ? 0 : COMMAND_BAD;
 }
 
-static int
-mail_ret(void *into, struct str v)
+static int mail_ret(void *into, struct str v)
 {
 	struct mail_command *m = into;
 
@@ -99,8 +92,7 @@ mail_ret(void *into, struct str v)
 	return 0;
 }
 
-static int
-mail_envid(void *into, struct str v)
+static int mail_envid(void *into, struct str v)
 {
 	struct mail_command *m = into;
 
@@ -110,8 +102,7 @@ mail_envid(void *into, struct str v)
 	return 0;
 }
 
-static int
-rcpt_notify(void *into, struct str v)
+static int rcpt_notify(void *into, struct str v)
 {
 	static const struct {
 		struct str name;
@@ -142,8 +133,7 @@ rcpt_notify(void *into, struct str v)
 	return 0;
 }
 
-static int
-rcpt_orcpt(void *into, struct str v)
+static int rcpt_orcpt(void *into, struct str v)
 {
 	struct rcpt_command *r = into;
 	size_t semi = str_find(v, ';');
@@ -187,8 +177,7 @@ static const struct param_rule rcpt_params[] = {
 /* clang-format on */
 
 /* Each parameter by its rule, each at most once. */
-static int
-params(struct str list, const struct param_rule *rules, void *into)
+static int params(struct str list, const struct param_rule *rules, void *into)
 {
 	unsigned seen = 0;
 	struct str word;
@@ -217,8 +206,8 @@ params(struct str list, const struct param_rule *rules, void *into)
  * "FROM:<path> parameters".  A space before the path is against the RFC and
  * yet common: harmless, so taken.
  */
-static int
-path_of(struct str *arg, struct str head, unsigned flags, struct addr *a)
+static int path_of(
+    struct str *arg, struct str head, unsigned flags, struct addr *a)
 {
 	if (!str_startscase(*arg, head))
 		return COMMAND_BAD;
@@ -236,8 +225,7 @@ path_of(struct str *arg, struct str head, unsigned flags, struct addr *a)
 	return 0;
 }
 
-int
-command_mail(struct str arg, bool bare_ok, struct mail_command *m)
+int command_mail(struct str arg, bool bare_ok, struct mail_command *m)
 {
 	unsigned flags = ADDR_NULL_OK | ADDR_UTF8_OK;
 	int rc;
@@ -253,9 +241,8 @@ command_mail(struct str arg, bool bare_ok, struct mail_command *m)
 	return rc;
 }
 
-int
-command_rcpt(struct str arg, bool bare_ok, bool utf8_ok,
-    struct rcpt_command *r)
+int command_rcpt(
+    struct str arg, bool bare_ok, bool utf8_ok, struct rcpt_command *r)
 {
 	unsigned flags = ADDR_BARE_OK;
 	int rc;
@@ -272,8 +259,7 @@ command_rcpt(struct str arg, bool bare_ok, bool utf8_ok,
 	return rc;
 }
 
-int
-command_bdat(struct str arg, uint64_t *size_bytes, bool *last)
+int command_bdat(struct str arg, uint64_t *size_bytes, bool *last)
 {
 	struct str size, word;
 
@@ -288,13 +274,19 @@ command_bdat(struct str arg, uint64_t *size_bytes, bool *last)
 	return str_word(&arg, &word) ? COMMAND_BAD : 0;
 }
 
-bool
-command_is_foreign(struct str line)
+bool command_is_foreign(struct str line)
 {
 	static const struct str methods[] = {
-		{ "GET", 3 }, { "POST", 4 }, { "HEAD", 4 }, { "PUT", 3 },
-		{ "DELETE", 6 }, { "OPTIONS", 7 }, { "CONNECT", 7 },
-		{ "PATCH", 5 }, { "TRACE", 5 }, { "PRI", 3 },
+		{ "GET", 3 },
+		{ "POST", 4 },
+		{ "HEAD", 4 },
+		{ "PUT", 3 },
+		{ "DELETE", 6 },
+		{ "OPTIONS", 7 },
+		{ "CONNECT", 7 },
+		{ "PATCH", 5 },
+		{ "TRACE", 5 },
+		{ "PRI", 3 },
 	};
 	struct str verb = str_head(line, str_find(line, ' '));
 

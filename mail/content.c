@@ -9,8 +9,7 @@
 #include <errno.h>
 
 /* A Delivered-To of one of our recipients: the message was here before. */
-static bool
-is_ours(void *self, struct str value)
+static bool is_ours(void *self, struct str value)
 {
 	const struct session *s = self;
 	char text[ADDR_TEXT_MAX];
@@ -25,8 +24,7 @@ is_ours(void *self, struct str value)
 	return false;
 }
 
-static void
-put_received(struct session *s)
+static void put_received(struct session *s)
 {
 	struct addr one;
 	struct trace t = {
@@ -49,8 +47,7 @@ put_received(struct session *s)
 	trace_received(&s->content, &t);
 }
 
-int
-content_open(struct session *s)
+int content_open(struct session *s)
 {
 	struct str id;
 	struct buf name = BUF(s->id_text);
@@ -71,15 +68,13 @@ content_open(struct session *s)
 }
 
 /* Why this message cannot be had any more, whatever follows. */
-static bool
-is_lost(const struct session *s)
+static bool is_lost(const struct session *s)
 {
 	return s->data.defects != 0 || s->fault != 0 || s->header.loop ||
-	    s->size_bytes > s->set->size_limit_bytes;
+	       s->size_bytes > s->set->size_limit_bytes;
 }
 
-static void
-write_out(struct session *s)
+static void write_out(struct session *s)
 {
 	if (!is_lost(s) && s->content.n > 0)
 		s->fault = s->host->write(s->host->self, buf_str(&s->content));
@@ -87,8 +82,7 @@ write_out(struct session *s)
 }
 
 /* Counts what came behind the first `from` octets, as the wire counts it. */
-static void
-look_at(struct session *s, size_t from)
+static void look_at(struct session *s, size_t from)
 {
 	struct str new = str_skip(buf_str(&s->content), from);
 	struct str rest = new;
@@ -108,8 +102,7 @@ look_at(struct session *s, size_t from)
 		buf_clear(&s->content);
 }
 
-size_t
-content_data(struct session *s, struct str in)
+size_t content_data(struct session *s, struct str in)
 {
 	size_t used = 0;
 
@@ -124,8 +117,7 @@ content_data(struct session *s, struct str in)
 	return used;
 }
 
-size_t
-content_chunk(struct session *s, struct str in)
+size_t content_chunk(struct session *s, struct str in)
 {
 	size_t used = 0;
 
@@ -145,8 +137,7 @@ content_chunk(struct session *s, struct str in)
 	return used;
 }
 
-struct verdict
-content_fault(int error)
+struct verdict content_fault(int error)
 {
 	if (error == -ENOSPC || error == -EDQUOT)
 		return (struct verdict){ VERDICT_LATER, STR("4.3.1"),
@@ -156,19 +147,22 @@ content_fault(int error)
 }
 
 /* What speaks against the message, in the order that helps its sender. */
-static bool
-refusal(const struct session *s, struct verdict *v)
+static bool refusal(const struct session *s, struct verdict *v)
 {
 	static const struct {
 		unsigned defect;
 		struct verdict v;
 	} defects[] = {
-		{ DATA_BARE_LF, { VERDICT_NEVER, { "5.6.0", 5 },
-		    { "bare LF in the message: lines end in CR LF", 42 } } },
-		{ DATA_BARE_CR, { VERDICT_NEVER, { "5.6.0", 5 },
-		    { "bare CR in the message: lines end in CR LF", 42 } } },
+		{ DATA_BARE_LF,
+		    { VERDICT_NEVER, { "5.6.0", 5 },
+			{ "bare LF in the message: lines end in CR LF",
+			    42 } } },
+		{ DATA_BARE_CR,
+		    { VERDICT_NEVER, { "5.6.0", 5 },
+			{ "bare CR in the message: lines end in CR LF",
+			    42 } } },
 		{ DATA_NUL, { VERDICT_NEVER, { "5.6.0", 5 },
-		    { "NUL octet in the message", 24 } } },
+				{ "NUL octet in the message", 24 } } },
 	};
 
 	for (size_t i = 0; i < sizeof(defects) / sizeof(defects[0]); i++)
@@ -189,8 +183,7 @@ refusal(const struct session *s, struct verdict *v)
 	return true;
 }
 
-void
-content_commit(struct session *s, struct verdict *v)
+void content_commit(struct session *s, struct verdict *v)
 {
 	size_t from = s->content.n;
 
@@ -202,8 +195,7 @@ content_commit(struct session *s, struct verdict *v)
 		s->host->commit(s->host->self, s, v);
 }
 
-void
-content_close(struct session *s)
+void content_close(struct session *s)
 {
 	if (s->opened)
 		s->host->close(s->host->self);

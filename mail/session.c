@@ -7,60 +7,23 @@
 
 #include <string.h>
 
-#include "mail/answer.h"
 #include "mail/content.h"
+#include "mail/transaction.h"
 
 enum arg_rule { ARG_NONE, ARG_NEEDED, ARG_ANY };
 
 struct verb {
 	struct str name;
 	void (*handle)(struct session *s, struct str arg);
-	unsigned states;	/* where it may come; elsewhere 503 */
-	enum arg_rule arg;	/* else 501 */
-	bool last;		/* nothing may be sent ahead behind it */
-	bool junk;		/* leads to no message: counted */
-	unsigned short line_max;	/* octets with CR LF */
+	unsigned states;         /* where it may come; elsewhere 503 */
+	enum arg_rule arg;       /* else 501 */
+	bool last;               /* nothing may be sent ahead behind it */
+	bool junk;               /* leads to no message: counted */
+	unsigned short line_max; /* octets with CR LF */
 };
 
-static void
-reply(struct session *s, unsigned code, const char *status, const char *text)
-{
-	answer(&s->out, code, status, text);
-	if (code >= 400)
-		s->refused = true;
-}
-
-static void
-reply_verdict(struct session *s, const struct verdict *v)
-{
-	if (answer_verdict(&s->out, v) >= 400)
-		s->refused = true;
-}
-
-static void
-close_with(struct session *s, unsigned code, const char *status,
-    const char *text)
-{
-	reply(s, code, status, text);
-	s->phase = SESSION_CLOSED;
-}
-
-/* Back to where a greeting leaves us: sender, recipients and content gone. */
-static void
-reset(struct session *s)
-{
-	content_close(s);
-	s->nrcpt = 0;
-	s->overshoot = 0;
-	s->mail = (struct mail_command){ .body = BODY_7BIT };
-	buf_clear(&s->room);
-	if (s->state != SESSION_START)
-		s->state = SESSION_READY;
-}
-
 /* A domain or an address literal in ASCII, RFC 5321 4.1.1.1. */
-static bool
-is_helo_name(struct str name)
+static bool is_helo_name(struct str name)
 {
 	char text[DOMAIN_MAX];
 	struct buf b = BUF(text);
@@ -76,16 +39,16 @@ is_helo_name(struct str name)
 	return domain_ascii(name, &b) == 0;
 }
 
-static bool
-greet(struct session *s, struct str arg, bool esmtp)
+static bool greet(struct session *s, struct str arg, bool esmtp)
 {
 	struct str name = str_head(arg, str_find(arg, ' '));
 
 	if (!is_helo_name(name)) {
-		reply(s, 501, "5.5.4", "a domain or address literal is needed");
+		transaction_reply(
+		    s, 501, "5.5.4", "a domain or address literal is needed");
 		return false;
 	}
-	reset(s);
+	transaction_reset(s);
 	s->state = SESSION_READY;
 	s->esmtp = esmtp;
 	s->nhelo = name.n;
@@ -93,8 +56,7 @@ greet(struct session *s, struct str arg, bool esmtp)
 	return true;
 }
 
-static void
-do_helo(struct session *s, struct str arg)
+static void do_helo(struct session *s, struct str arg)
 {
 	if (!greet(s, arg, false))
 		return;
@@ -103,8 +65,7 @@ do_helo(struct session *s, struct str arg)
 	buf_putz(&s->out, "\r\n");
 }
 
-static void
-do_ehlo(struct session *s, struct str arg)
+static void do_ehlo(struct session *s, struct str arg)
 {
 	if (!greet(s, arg, true))
 		return;
@@ -112,294 +73,53 @@ do_ehlo(struct session *s, struct str arg)
 	buf_put(&s->out, s->set->hostname);
 	buf_putz(&s->out, "\r\n250-PIPELINING\r\n250-SIZE ");
 	buf_u64(&s->out, s->set->size_limit_bytes);
-	buf_putz(&s->out, "\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
+	buf_putz(&s->out,
+	    "\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
 	    "250-SMTPUTF8\r\n250-CHUNKING\r\n250-LIMITS RCPTMAX=");
 	buf_u64(&s->out, s->set->rcpt_limit);
 	buf_putz(&s->out, "\r\n250 HELP\r\n");
 }
 
-static void
-reply_syntax(struct session *s, int rc, const char *path_status)
-{
-	switch ((enum command_answer)rc) {
-	case COMMAND_OCTETS:
-		reply(s, 501, "5.5.2", "control octets in a command");
-		break;
-	case COMMAND_UNKNOWN:
-		reply(s, 555, "5.5.4", "unknown parameter");
-		break;
-	case COMMAND_UTF8:
-		reply(s, 553, "5.6.7", "address needs SMTPUTF8");
-		break;
-	case COMMAND_TOO_BIG:
-		reply(s, 552, "5.3.4", "message is larger than we take");
-		break;
-	case COMMAND_ADDRESS:
-		reply(s, 501, path_status, "syntax of the address");
-		break;
-	case COMMAND_BAD:
-		reply(s, 501, "5.5.4", "syntax of an argument");
-		break;
-	}
-}
-
-static void
-do_mail(struct session *s, struct str arg)
-{
-	struct mail_command m;
-	int rc = command_mail(arg, s->set->inside, &m);
-
-	if (rc != 0) {
-		reply_syntax(s, rc, "5.1.7");
-		return;
-	}
-	if (m.size_bytes > s->set->size_limit_bytes) {
-		reply_syntax(s, COMMAND_TOO_BIG, NULL);
-		return;
-	}
-	s->mail = m;
-	if (m.envid.n > 0) {
-		memcpy(s->envid, m.envid.p, m.envid.n);
-		s->mail.envid.p = s->envid;
-	}
-	s->state = SESSION_MAIL;
-	reply(s, 250, "2.1.0", "sender ok");
-}
-
-/* Keeps the recipient; false when there is no room for him. */
-static bool
-keep_rcpt(struct session *s, const struct rcpt_command *r)
-{
-	struct session_rcpt *k = &s->rcpt[s->nrcpt];
-	struct buf mark = s->room;
-
-	if (s->nrcpt >= s->set->rcpt_limit || s->nrcpt >= SESSION_RCPT_MAX)
-		return false;
-	k->at = (uint32_t)s->room.n;
-	k->nlocal = r->to.nlocal;
-	k->ndomain = r->to.ndomain;
-	k->host = r->to.host;
-	k->notify = (unsigned char)r->notify;
-	buf_put(&s->room, addr_local(&r->to));
-	buf_put(&s->room, addr_domain(&r->to));
-	if (s->room.full) {
-		s->room = mark;
-		return false;
-	}
-	s->nrcpt++;
-	s->state = SESSION_RCPT;
-	return true;
-}
-
-/* Who serves this recipient, and will he?  RFC 5321 3.6 and 7.9. */
-static struct verdict
-judge_rcpt(struct session *s, const struct addr *to)
-{
-	struct verdict v;
-
-	if (to->host == HOST_NONE || s->host->is_local(s->host->self, to)) {
-		s->host->lookup(s->host->self, to, &v);
-		return v;
-	}
-	if (s->set->inside || s->host->is_relayed(s->host->self, to))
-		return (struct verdict){ VERDICT_LATER, STR("4.3.0"),
-			STR("mail for other hosts cannot be taken now") };
-	return (struct verdict){ VERDICT_NEVER, STR("5.7.1"),
-		STR("we do not relay for you to that domain") };
-}
-
-/*
- * A client that pipelines may run well past the limit before it hears of it:
- * no error until it has done so twice over.
- */
-static void
-too_many(struct session *s)
-{
-	answer(&s->out, 452, "4.5.3", "too many recipients");
-	s->refused = ++s->overshoot > s->set->rcpt_limit;
-}
-
-static void
-do_rcpt(struct session *s, struct str arg)
-{
-	struct rcpt_command r;
-	struct verdict v;
-	int rc = command_rcpt(arg, s->set->inside, s->mail.smtputf8, &r);
-
-	if (rc != 0) {
-		reply_syntax(s, rc, "5.1.3");
-		return;
-	}
-	if (s->nrcpt >= s->set->rcpt_limit) {
-		too_many(s);
-		return;
-	}
-	v = judge_rcpt(s, &r.to);
-	if (v.kind != VERDICT_DONE)
-		reply_verdict(s, &v);
-	else if (!keep_rcpt(s, &r))
-		too_many(s);
-	else
-		reply(s, 250, "2.1.5", "recipient ok");
-}
-
-static bool
-open_message(struct session *s)
-{
-	int rc = content_open(s);
-	struct verdict v;
-
-	if (rc == 0)
-		return true;
-	v = content_fault(rc);
-	reply_verdict(s, &v);
-	return false;
-}
-
-static void
-do_data(struct session *s, struct str arg)
+static void do_rset(struct session *s, struct str arg)
 {
 	(void)arg;
-	if (s->state == SESSION_MAIL) {
-		reply(s, 554, "5.5.1", "no valid recipients");
-		return;
-	}
-	if (!open_message(s))
-		return;
-	s->phase = SESSION_DATA;
-	reply(s, 354, NULL, "go on, end with a dot on a line");
+	transaction_reset(s);
+	transaction_reply(s, 250, "2.0.0", "ok");
 }
 
-/* The message was read whole: its verdict ends the transaction. */
-static void
-end_message(struct session *s)
-{
-	struct verdict v;
-
-	content_commit(s, &v);
-	reply_verdict(s, &v);
-	if (v.kind == VERDICT_DONE) {
-		s->naccepted++;
-		s->errors = 0;
-		s->junk = 0;
-	}
-	reset(s);
-}
-
-/* The octets of this BDAT are through: only now comes its reply. */
-static void
-end_chunk(struct session *s)
-{
-	s->phase = SESSION_COMMAND;
-	switch (s->chunk_code) {
-	case 0:
-		if (s->chunk_last)
-			end_message(s);
-		else
-			reply(s, 250, "2.0.0", "chunk ok");
-		break;
-	case 503:
-		reply(s, 503, "5.5.1", "bad sequence of commands");
-		break;
-	case 554:
-		reply(s, 554, "5.5.1", "no valid recipients");
-		break;
-	default:
-		reply_verdict(s, &s->chunk_fault);
-		break;
-	}
-}
-
-/* The first BDAT of a message. */
-static void
-open_chunks(struct session *s)
-{
-	int rc = content_open(s);
-
-	if (rc == 0) {
-		s->state = SESSION_CHUNKS;
-		return;
-	}
-	s->chunk_code = 451;
-	s->chunk_fault = content_fault(rc);
-	reset(s);
-}
-
-/*
- * RFC 3030 2: the octets follow whatever we think of the command, so its
- * reply waits until they are read.  A size that cannot be read leaves no way
- * to tell octets from commands: the session ends.
- */
-static void
-do_bdat(struct session *s, struct str arg)
-{
-	uint64_t size;
-
-	if (command_bdat(arg, &size, &s->chunk_last) != 0) {
-		close_with(s, 421, "4.5.4", "BDAT without a size, closing");
-		return;
-	}
-	s->chunk_left = size;
-	s->chunk_code = 0;
-	s->phase = SESSION_CHUNK;
-	if (s->state == SESSION_MAIL)
-		s->chunk_code = 554;
-	else if ((s->state & (SESSION_RCPT | SESSION_CHUNKS)) == 0)
-		s->chunk_code = 503;
-	else if (s->state == SESSION_RCPT)
-		open_chunks(s);
-	if (size == 0 && !s->chunk_last)
-		s->junk++;
-	if (size == 0)
-		end_chunk(s);
-}
-
-static void
-do_rset(struct session *s, struct str arg)
+static void do_noop(struct session *s, struct str arg)
 {
 	(void)arg;
-	reset(s);
-	reply(s, 250, "2.0.0", "ok");
+	transaction_reply(s, 250, "2.0.0", "ok");
 }
 
-static void
-do_noop(struct session *s, struct str arg)
+static void do_help(struct session *s, struct str arg)
 {
 	(void)arg;
-	reply(s, 250, "2.0.0", "ok");
-}
-
-static void
-do_help(struct session *s, struct str arg)
-{
-	(void)arg;
-	reply(s, 214, "2.0.0",
+	transaction_reply(s, 214, "2.0.0",
 	    "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT");
 }
 
-static void
-do_vrfy(struct session *s, struct str arg)
+static void do_vrfy(struct session *s, struct str arg)
 {
 	(void)arg;
-	reply(s, 252, "2.5.2", "send mail and it will be tried");
+	transaction_reply(s, 252, "2.5.2", "send mail and it will be tried");
 }
 
-static void
-do_quit(struct session *s, struct str arg)
+static void do_quit(struct session *s, struct str arg)
 {
 	(void)arg;
-	reset(s);
-	close_with(s, 221, "2.0.0", "bye");
+	transaction_reset(s);
+	transaction_close(s, 221, "2.0.0", "bye");
 }
 
-static void
-do_nothing(struct session *s, struct str arg)
+static void do_nothing(struct session *s, struct str arg)
 {
 	(void)arg;
-	reply(s, 502, "5.5.1", "not done here");
+	transaction_reply(s, 502, "5.5.1", "not done here");
 }
 
-#define ANYWHERE                                                      \
+#define ANYWHERE                                                       \
 	(SESSION_START | SESSION_READY | SESSION_MAIL | SESSION_RCPT | \
 	    SESSION_CHUNKS)
 #define NOT_IN_CHUNKS \
@@ -410,10 +130,10 @@ static const struct verb verbs[] = {
 	/* name, handler, states, argument, last, junk, line */
 	{ { "EHLO", 4 }, do_ehlo, ANYWHERE,		 ARG_NEEDED, true,  true,  COMMAND_LINE_MAX },
 	{ { "HELO", 4 }, do_helo, ANYWHERE,		 ARG_NEEDED, true,  true,  COMMAND_LINE_MAX },
-	{ { "MAIL", 4 }, do_mail, SESSION_READY,	 ARG_NEEDED, false, true,  COMMAND_PATH_LINE_MAX },
-	{ { "RCPT", 4 }, do_rcpt, SESSION_MAIL | SESSION_RCPT, ARG_NEEDED, false, false, COMMAND_PATH_LINE_MAX },
-	{ { "DATA", 4 }, do_data, SESSION_MAIL | SESSION_RCPT, ARG_NONE, true, false, COMMAND_LINE_MAX },
-	{ { "BDAT", 4 }, do_bdat, ANYWHERE,		 ARG_ANY,    false, false, COMMAND_LINE_MAX },
+	{ { "MAIL", 4 }, transaction_mail, SESSION_READY,	 ARG_NEEDED, false, true,  COMMAND_PATH_LINE_MAX },
+	{ { "RCPT", 4 }, transaction_rcpt, SESSION_MAIL | SESSION_RCPT, ARG_NEEDED, false, false, COMMAND_PATH_LINE_MAX },
+	{ { "DATA", 4 }, transaction_data, SESSION_MAIL | SESSION_RCPT, ARG_NONE, true, false, COMMAND_LINE_MAX },
+	{ { "BDAT", 4 }, transaction_bdat, ANYWHERE,		 ARG_ANY,    false, false, COMMAND_LINE_MAX },
 	{ { "RSET", 4 }, do_rset, ANYWHERE,		 ARG_NONE,   false, true,  COMMAND_LINE_MAX },
 	{ { "NOOP", 4 }, do_noop, ANYWHERE,		 ARG_ANY,    false, true,  COMMAND_LINE_MAX },
 	{ { "HELP", 4 }, do_help, ANYWHERE,		 ARG_ANY,    false, true,  COMMAND_LINE_MAX },
@@ -432,8 +152,7 @@ static const struct verb verbs[] = {
 /* clang-format on */
 
 /* The row of a verb; the last row, without a handler, for an unknown one. */
-static const struct verb *
-verb_of(struct str name)
+static const struct verb *verb_of(struct str name)
 {
 	const struct verb *v = verbs;
 
@@ -443,24 +162,23 @@ verb_of(struct str name)
 }
 
 /* The rules of the table, then the handler. */
-static void
-obey(struct session *s, const struct verb *v, struct str arg)
+static void obey(struct session *s, const struct verb *v, struct str arg)
 {
 	if (!v->handle)
-		reply(s, 500, "5.5.1", "unknown command");
+		transaction_reply(s, 500, "5.5.1", "unknown command");
 	else if ((v->arg == ARG_NONE && arg.n > 0) ||
-	    (v->arg == ARG_NEEDED && arg.n == 0))
-		reply(s, 501, "5.5.4", v->arg == ARG_NONE
-		    ? "no argument is allowed" : "an argument is needed");
+		 (v->arg == ARG_NEEDED && arg.n == 0))
+		transaction_reply(s, 501, "5.5.4",
+		    v->arg == ARG_NONE ? "no argument is allowed"
+				       : "an argument is needed");
 	else if ((v->states & s->state) == 0)
-		reply(s, 503, "5.5.1", "bad sequence of commands");
+		transaction_reply(s, 503, "5.5.1", "bad sequence of commands");
 	else
 		v->handle(s, arg);
 }
 
 /* Tells the log what was refused, and ends a session that tries too often. */
-static void
-settle(struct session *s, struct str line, size_t out_before)
+static void settle(struct session *s, struct str line, size_t out_before)
 {
 	struct str said = str_skip(buf_str(&s->out), out_before);
 
@@ -468,14 +186,14 @@ settle(struct session *s, struct str line, size_t out_before)
 		s->refused = false;
 		s->errors++;
 		s->nrefused++;
-		s->host->refused(s->host->self, line,
-		    str_head(said, str_find(said, '\r')));
+		s->host->refused(
+		    s->host->self, line, str_head(said, str_find(said, '\r')));
 	}
 	if (s->phase == SESSION_CLOSED)
 		return;
 	if (s->errors >= SESSION_ERRORS_MAX || s->junk >= SESSION_JUNK_MAX) {
-		reset(s);
-		close_with(s, 421, "4.7.0", "too many errors, closing");
+		transaction_reset(s);
+		transaction_close(s, 421, "4.7.0", "too many errors, closing");
 	}
 }
 
@@ -483,15 +201,14 @@ settle(struct session *s, struct str line, size_t out_before)
  * A command line without its end.  `ahead`: octets behind it were sent before
  * its reply, which no client may do at the end of a group (RFC 2920 3.1).
  */
-static void
-command(struct session *s, struct str line, bool ahead)
+static void command(struct session *s, struct str line, bool ahead)
 {
 	size_t before = s->out.n;
 	struct command c;
 	const struct verb *v;
 
 	if (command_split(line, &c) != 0) {
-		reply_syntax(s, COMMAND_OCTETS, NULL);
+		transaction_syntax(s, COMMAND_OCTETS, NULL);
 		s->junk++;
 		settle(s, line, before);
 		return;
@@ -499,20 +216,20 @@ command(struct session *s, struct str line, bool ahead)
 	v = verb_of(c.verb);
 	s->junk += v->junk;
 	if (line.n + 2 > v->line_max)
-		reply(s, 500, "5.5.2", "line too long");
+		transaction_reply(s, 500, "5.5.2", "line too long");
 	else if (!v->handle && command_is_foreign(line))
-		close_with(s, 421, "4.7.0", "this is SMTP, closing");
+		transaction_close(s, 421, "4.7.0", "this is SMTP, closing");
 	else if (v->last && !s->set->piped &&
-	    (ahead || s->host->pending(s->host->self)))
-		close_with(s, 554, "5.5.0", "input was sent ahead, closing");
+		 (ahead || s->host->pending(s->host->self)))
+		transaction_close(
+		    s, 554, "5.5.0", "input was sent ahead, closing");
 	else
 		obey(s, v, c.arg);
 	settle(s, line, before);
 }
 
 /* The rest of a line too long: nothing of it is ever a command. */
-static size_t
-input_skip(struct session *s, struct str in)
+static size_t input_skip(struct session *s, struct str in)
 {
 	size_t lf = str_find(in, '\n'), before = s->out.n;
 
@@ -520,14 +237,13 @@ input_skip(struct session *s, struct str in)
 		return in.n;
 	s->phase = SESSION_COMMAND;
 	s->junk++;
-	reply(s, 500, "5.5.2", "line too long");
+	transaction_reply(s, 500, "5.5.2", "line too long");
 	settle(s, STR("(too long)"), before);
 	return lf + 1;
 }
 
 /* A line ends in CR LF; with another end it is no command. */
-static size_t
-input_command(struct session *s, struct str in)
+static size_t input_command(struct session *s, struct str in)
 {
 	size_t lf = str_find(in, '\n'), before = s->out.n;
 	struct str line = str_head(in, lf);
@@ -544,39 +260,36 @@ input_command(struct session *s, struct str in)
 		command(s, line, in.n > lf + 1);
 	} else {
 		s->junk++;
-		reply(s, 500, "5.5.2", "lines end in CR LF");
+		transaction_reply(s, 500, "5.5.2", "lines end in CR LF");
 		settle(s, line, before);
 	}
 	return lf + 1;
 }
 
-static size_t
-input_data(struct session *s, struct str in)
+static size_t input_data(struct session *s, struct str in)
 {
 	size_t used = content_data(s, in), before = s->out.n;
 
 	if (s->data.at == DATA_END) {
 		s->phase = SESSION_COMMAND;
-		end_message(s);
+		transaction_end(s);
 		settle(s, STR("."), before);
 	}
 	return used;
 }
 
-static size_t
-input_chunk(struct session *s, struct str in)
+static size_t input_chunk(struct session *s, struct str in)
 {
 	size_t used = content_chunk(s, in), before = s->out.n;
 
 	if (s->chunk_left == 0) {
-		end_chunk(s);
+		transaction_end_chunk(s);
 		settle(s, STR("BDAT"), before);
 	}
 	return used;
 }
 
-size_t
-session_input(struct session *s, struct str in)
+size_t session_input(struct session *s, struct str in)
 {
 	if (in.n == 0)
 		return 0;
@@ -595,8 +308,7 @@ session_input(struct session *s, struct str in)
 	return 0;
 }
 
-static void
-start(struct session *s, const struct session_setup *set,
+static void start(struct session *s, const struct session_setup *set,
     const struct session_host *host)
 {
 	s->set = set;
@@ -608,13 +320,13 @@ start(struct session *s, const struct session_setup *set,
 	s->content = BUF(s->content_text);
 }
 
-void
-session_init(struct session *s, const struct session_setup *set,
+void session_init(struct session *s, const struct session_setup *set,
     const struct session_host *host)
 {
 	start(s, set, host);
 	if (!set->piped && host->pending(host->self)) {
-		close_with(s, 554, "5.5.0", "wait for the greeting, closing");
+		transaction_close(
+		    s, 554, "5.5.0", "wait for the greeting, closing");
 		return;
 	}
 	buf_putz(&s->out, "220 ");
@@ -622,49 +334,43 @@ session_init(struct session *s, const struct session_setup *set,
 	buf_putz(&s->out, " ESMTP postern\r\n");
 }
 
-void
-session_turn_away(struct session *s, const char *status, const char *text)
+void session_turn_away(struct session *s, const char *status, const char *text)
 {
 	s->out = BUF(s->out_text);
-	close_with(s, 421, status, text);
+	transaction_close(s, 421, status, text);
 }
 
-bool
-session_is_idle(const struct session *s)
+bool session_is_idle(const struct session *s)
 {
 	return s->phase == SESSION_COMMAND && s->state != SESSION_CHUNKS;
 }
 
-void
-session_shutdown(struct session *s, const char *status, const char *text)
+void session_shutdown(struct session *s, const char *status, const char *text)
 {
-	reset(s);
-	close_with(s, 421, status, text);
+	transaction_reset(s);
+	transaction_close(s, 421, status, text);
 }
 
-void
-session_end(struct session *s)
+void session_end(struct session *s)
 {
-	reset(s);
+	transaction_reset(s);
 	s->phase = SESSION_CLOSED;
 }
 
-struct str
-session_rcpt_local(const struct session *s, unsigned i)
+struct str session_rcpt_local(const struct session *s, unsigned i)
 {
 	return str_at(s->room_text + s->rcpt[i].at, s->rcpt[i].nlocal);
 }
 
-struct str
-session_rcpt_domain(const struct session *s, unsigned i)
+struct str session_rcpt_domain(const struct session *s, unsigned i)
 {
 	return str_at(s->room_text + s->rcpt[i].at + s->rcpt[i].nlocal,
 	    s->rcpt[i].ndomain);
 }
 
 /* A bare address gets our origin. */
-static void
-put_qualified(const struct session *s, struct addr *a, struct buf *b)
+static void put_qualified(
+    const struct session *s, struct addr *a, struct buf *b)
 {
 	if (a->host == HOST_NONE && a->nlocal > 0) {
 		struct str origin = str_head(s->set->origin, DOMAIN_MAX);
@@ -676,8 +382,7 @@ put_qualified(const struct session *s, struct addr *a, struct buf *b)
 	addr_put(b, a);
 }
 
-void
-session_rcpt_addr(const struct session *s, unsigned i, struct addr *a)
+void session_rcpt_addr(const struct session *s, unsigned i, struct addr *a)
 {
 	struct str local = session_rcpt_local(s, i);
 	struct str domain = session_rcpt_domain(s, i);
@@ -690,8 +395,7 @@ session_rcpt_addr(const struct session *s, unsigned i, struct addr *a)
 	memcpy(a->domain, domain.p, domain.n);
 }
 
-void
-session_rcpt_put(const struct session *s, unsigned i, struct buf *b)
+void session_rcpt_put(const struct session *s, unsigned i, struct buf *b)
 {
 	struct addr a;
 
@@ -699,8 +403,7 @@ session_rcpt_put(const struct session *s, unsigned i, struct buf *b)
 	put_qualified(s, &a, b);
 }
 
-void
-session_from_put(const struct session *s, struct buf *b)
+void session_from_put(const struct session *s, struct buf *b)
 {
 	struct addr a = s->mail.from;
 

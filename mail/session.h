@@ -16,51 +16,51 @@
 #include "mail/trace.h"
 
 enum {
-	SESSION_RCPT_MAX = 4096,	/* recipient-limit can be no more */
-	SESSION_ROOM = 256 * 1024,	/* text of all recipients of a message */
-	SESSION_CONTENT = 64 * 1024,	/* content on its way to the file */
-	SESSION_OUT = 4096,		/* replies not sent yet */
-	SESSION_REPLY_MAX = 1024,	/* octets that one command may answer */
+	SESSION_RCPT_MAX = 4096,     /* recipient-limit can be no more */
+	SESSION_ROOM = 256 * 1024,   /* text of all recipients of a message */
+	SESSION_CONTENT = 64 * 1024, /* content on its way to the file */
+	SESSION_OUT = 4096,          /* replies not sent yet */
+	SESSION_REPLY_MAX = 1024,    /* octets that one command may answer */
 	SESSION_ID_MAX = 32,
-	SESSION_ERRORS_MAX = 20,	/* refused commands, then 421 */
-	SESSION_JUNK_MAX = 100		/* commands that lead to no message */
+	SESSION_ERRORS_MAX = 20, /* refused commands, then 421 */
+	SESSION_JUNK_MAX = 100   /* commands that lead to no message */
 };
 
 /* What the session is told once, before its first octet. */
 struct session_setup {
-	struct str hostname;	/* A-label; ours */
-	struct str origin;	/* qualifies a bare reverse-path */
+	struct str hostname; /* A-label; ours */
+	struct str origin;   /* qualifies a bare reverse-path */
 	uint64_t size_limit_bytes;
-	unsigned rcpt_limit;	/* at most SESSION_RCPT_MAX */
-	bool local;		/* unix socket; uid and user hold */
-	bool inside;		/* may relay; unqualified addresses are good */
-	bool normalize;		/* bare-newline normalize */
-	bool piped;		/* no network: input may be sent ahead */
-	struct netaddr peer;	/* unless local */
+	unsigned rcpt_limit; /* at most SESSION_RCPT_MAX */
+	bool local;          /* unix socket; uid and user hold */
+	bool inside;         /* may relay; unqualified addresses are good */
+	bool normalize;      /* bare-newline normalize */
+	bool piped;          /* no network: input may be sent ahead */
+	struct netaddr peer; /* unless local */
 	uint32_t uid;
 	struct str user;
 };
 
 /* Where the session stands, RFC 5321 4.1.4; a bit each for the verb table. */
 enum session_state {
-	SESSION_START = 1,	/* no EHLO or HELO yet */
-	SESSION_READY = 2,	/* greeted, no transaction */
-	SESSION_MAIL = 4,	/* reverse-path, no recipient */
-	SESSION_RCPT = 8,	/* one recipient at least */
-	SESSION_CHUNKS = 16	/* in the middle of BDAT */
+	SESSION_START = 1,  /* no EHLO or HELO yet */
+	SESSION_READY = 2,  /* greeted, no transaction */
+	SESSION_MAIL = 4,   /* reverse-path, no recipient */
+	SESSION_RCPT = 8,   /* one recipient at least */
+	SESSION_CHUNKS = 16 /* in the middle of BDAT */
 };
 
 /* What the next octets are. */
 enum session_phase {
-	SESSION_COMMAND,	/* a command line */
-	SESSION_SKIP,		/* the rest of a line that was too long */
-	SESSION_DATA,		/* content, ended by CR LF . CR LF */
-	SESSION_CHUNK,		/* content of one BDAT */
-	SESSION_CLOSED		/* nothing more is read */
+	SESSION_COMMAND, /* a command line */
+	SESSION_SKIP,    /* the rest of a line that was too long */
+	SESSION_DATA,    /* content, ended by CR LF . CR LF */
+	SESSION_CHUNK,   /* content of one BDAT */
+	SESSION_CLOSED   /* nothing more is read */
 };
 
 struct session_rcpt {
-	uint32_t at;		/* offset of local part, then domain, in room[] */
+	uint32_t at; /* offset of local part, then domain, in room[] */
 	unsigned char nlocal, ndomain;
 	unsigned char notify;
 	enum addr_host host;
@@ -119,7 +119,7 @@ struct session {
 	/* envelope */
 	struct mail_command mail;
 	unsigned nrcpt;
-	unsigned overshoot;	/* recipients refused as too many */
+	unsigned overshoot; /* recipients refused as too many */
 	struct buf room;
 	char envid[ENVID_MAX];
 
@@ -127,18 +127,18 @@ struct session {
 	struct data data;
 	struct header header;
 	struct buf content;
-	uint64_t size_bytes;	/* of the content, without our trace */
-	uint64_t chunk_left;	/* octets of this BDAT not read yet */
+	uint64_t size_bytes; /* of the content, without our trace */
+	uint64_t chunk_left; /* octets of this BDAT not read yet */
 	bool chunk_last;
-	unsigned chunk_code;	/* not 0: the octets are dropped, then this */
-	struct verdict chunk_fault;	/* ... with this text when it is 451 */
-	bool opened;		/* host->open was done, close is due */
-	int fault;		/* -errno of the host's write, or 0 */
+	unsigned chunk_code; /* not 0: the octets are dropped, then this */
+	struct verdict chunk_fault; /* ... with this text when it is 451 */
+	bool opened;                /* host->open was done, close is due */
+	int fault;                  /* -errno of the host's write, or 0 */
 
 	/* counts: for the budgets, and for the closing line of the log */
-	unsigned errors, junk;	/* since the last message */
+	unsigned errors, junk; /* since the last message */
 	uint64_t naccepted, nrefused;
-	bool refused;		/* the command at hand got 4yz or 5yz */
+	bool refused; /* the command at hand got 4yz or 5yz */
 
 	char id_text[SESSION_ID_MAX];
 	struct session_rcpt rcpt[SESSION_RCPT_MAX];
@@ -153,8 +153,7 @@ void session_init(struct session *s, const struct session_setup *set,
 
 /* As session_init, for a client who is turned away: one reply, then closed.
  * `status` "4.3.5" and text without line ends. */
-void session_turn_away(struct session *s, const char *status,
-    const char *text);
+void session_turn_away(struct session *s, const char *status, const char *text);
 
 /*
  * The octets that were read and not taken yet; returns how many are taken
@@ -166,8 +165,7 @@ void session_turn_away(struct session *s, const char *status,
 size_t session_input(struct session *s, struct str in);
 
 /* Between commands: 421 and closed.  `status` as "4.3.2". */
-void session_shutdown(struct session *s, const char *status,
-    const char *text);
+void session_shutdown(struct session *s, const char *status, const char *text);
 
 /* True where session_shutdown may be called: no message is half read. */
 bool session_is_idle(const struct session *s);

@@ -29,8 +29,8 @@ static volatile sig_atomic_t must_stop, must_reap;
 struct child {
 	pid_t pid;
 	bool local;
-	bool unknown;		/* behind a proxy, its address not told yet */
-	int ask_fd;		/* ... the socket it will tell it on, or -1 */
+	bool unknown; /* behind a proxy, its address not told yet */
+	int ask_fd;   /* ... the socket it will tell it on, or -1 */
 	struct netaddr source;
 };
 
@@ -38,14 +38,13 @@ static struct child children[ACCEPTOR_CHILDREN_MAX];
 static unsigned nchildren, nlocal, nasking;
 
 static struct {
-	const struct conf *conf;	/* NULL: broken */
-	struct stat seen;		/* of its file, when it was read */
-	unsigned next;			/* of rooms[] */
+	const struct conf *conf; /* NULL: broken */
+	struct stat seen;        /* of its file, when it was read */
+	unsigned next;           /* of rooms[] */
 	struct conf rooms[2];
 } state;
 
-static void
-on_signal(int signo)
+static void on_signal(int signo)
 {
 	if (signo == SIGCHLD)
 		must_reap = 1;
@@ -54,8 +53,7 @@ on_signal(int signo)
 }
 
 /* Signals come in only while the loop waits. */
-static void
-take_signals(sigset_t *while_waiting)
+static void take_signals(sigset_t *while_waiting)
 {
 	static const int all[] = { SIGTERM, SIGINT, SIGCHLD };
 	struct sigaction act = { .sa_handler = on_signal };
@@ -74,8 +72,7 @@ take_signals(sigset_t *while_waiting)
 		sigdelset(while_waiting, all[i]);
 }
 
-static void
-forget_asking(struct child *c)
+static void forget_asking(struct child *c)
 {
 	if (c->ask_fd < 0)
 		return;
@@ -84,8 +81,7 @@ forget_asking(struct child *c)
 	nasking--;
 }
 
-static void
-reap(void)
+static void reap(void)
 {
 	pid_t pid;
 	int status;
@@ -105,20 +101,18 @@ reap(void)
 		}
 }
 
-static unsigned
-count_source(const struct netaddr *source)
+static unsigned count_source(const struct netaddr *source)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < nchildren; i++)
 		n += !children[i].local && !children[i].unknown &&
-		    netaddr_eq(&children[i].source, source);
+		     netaddr_eq(&children[i].source, source);
 	return n;
 }
 
 /* Says why and hangs up; he who does not listen is not waited for. */
-static void
-turn_away(int fd, const char *text, const struct peer *p)
+static void turn_away(int fd, const char *text, const struct peer *p)
 {
 	struct log l;
 	char name[NET_TEXT_MAX];
@@ -136,35 +130,37 @@ turn_away(int fd, const char *text, const struct peer *p)
 		log_str(&l, "peer", buf_str(&b));
 	} else
 		log_u64(&l, "uid", p->uid);
-	log_str(&l, "reply", str_head(str_of(text),
-	    str_find(str_of(text), '\r')));
+	log_str(
+	    &l, "reply", str_head(str_of(text), str_find(str_of(text), '\r')));
 	log_end(&l);
 }
 
 /* The limit that stands in the way of one more, as a reply; or NULL. */
-static const char *
-limit_hit(const struct conf *c, const struct peer *p, bool proxied)
+static const char *limit_hit(
+    const struct conf *c, const struct peer *p, bool proxied)
 {
 	struct netaddr source = netaddr_source(&p->addr);
 
 	if (!c)
 		return "421 4.3.5 configuration error here, try later\r\n";
 	if (p->kind != PEER_INET)
-		return nlocal < c->local_connection_limit ? NULL
-		    : "421 4.3.2 too many local connections, try later\r\n";
+		return nlocal < c->local_connection_limit
+			   ? NULL
+			   : "421 4.3.2 too many local connections, try "
+			     "later\r\n";
 	if (nchildren - nlocal >= c->connection_limit)
 		return "421 4.3.2 too many connections, try later\r\n";
 	if (proxied)
-		return nasking < PROXIED_MAX ? NULL
-		    : "421 4.3.2 too many connections, try later\r\n";
+		return nasking < PROXIED_MAX
+			   ? NULL
+			   : "421 4.3.2 too many connections, try later\r\n";
 	if (count_source(&source) >= c->source_limit)
 		return "421 4.7.0 too many connections from your address\r\n";
 	return NULL;
 }
 
 /* In the child: the client becomes 0 and 1, the parent's things go. */
-static void
-become_child(int fd, int ask_fd)
+static void become_child(int fd, int ask_fd)
 {
 	if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0)
 		_exit(75);
@@ -173,17 +169,22 @@ become_child(int fd, int ask_fd)
 	(void)syscall(SYS_close_range, (unsigned)SANDBOX_FREE_FD, ~0u, 0u);
 }
 
-static void
-start_child(struct acceptor *a, int fd, const struct peer *p, bool proxied)
+static void start_child(
+    struct acceptor *a, int fd, const struct peer *p, bool proxied)
 {
 	struct child *k = &children[nchildren];
-	struct conversation talk = { .conf = state.conf, .peer = *p, .in = 0,
-		.out = 1, .proxied = proxied, .asks_parent = proxied };
+	struct conversation talk = { .conf = state.conf,
+		.peer = *p,
+		.in = 0,
+		.out = 1,
+		.proxied = proxied,
+		.asks_parent = proxied };
 	int pair[2] = { -1, -1 };
 	pid_t pid;
 
-	if (proxied && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0, pair) != 0) {
+	if (proxied &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair) != 0) {
 		turn_away(fd, "421 4.3.2 out of resources, try later\r\n", p);
 		return;
 	}
@@ -214,8 +215,7 @@ start_child(struct acceptor *a, int fd, const struct peer *p, bool proxied)
 }
 
 /* A proxied session knows its client now: is there room for him? */
-static void
-admit(struct child *k)
+static void admit(struct child *k)
 {
 	char verdict = CONVERSATION_DENY;
 	struct netaddr source;
@@ -235,18 +235,16 @@ admit(struct child *k)
 }
 
 /* What tells one state of a file from another. */
-static bool
-same_file(const struct stat *a, const struct stat *b)
+static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
-	    a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	       a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* A changed configuration holds from the next connection on. */
-static void
-refresh(struct acceptor *a)
+static void refresh(struct acceptor *a)
 {
 	char text[512];
 	struct buf why = BUF(text);
@@ -272,8 +270,7 @@ refresh(struct acceptor *a)
 	log_end(&l);
 }
 
-static void
-accept_one(struct acceptor *a, const struct listener *l)
+static void accept_one(struct acceptor *a, const struct listener *l)
 {
 	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 	const char *reply;
@@ -293,7 +290,7 @@ accept_one(struct acceptor *a, const struct listener *l)
 		return;
 	}
 	proxied = state.conf && p.kind == PEER_INET &&
-	    conf_has_net(&state.conf->proxy_networks, &p.addr);
+		  conf_has_net(&state.conf->proxy_networks, &p.addr);
 	reply = limit_hit(state.conf, &p, proxied);
 	if (!reply && nchildren == ACCEPTOR_CHILDREN_MAX)
 		reply = "421 4.3.2 too many connections, try later\r\n";
@@ -306,8 +303,7 @@ accept_one(struct acceptor *a, const struct listener *l)
 static struct pollfd polled[LISTEN_MAX + PROXIED_MAX];
 
 /* One turn: waits, then serves whoever is there.  False after a silence. */
-static bool
-turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
+static bool turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
 {
 	struct timespec wait = { .tv_sec = wait_s };
 	unsigned n = 0, nlisten, served;
@@ -319,8 +315,8 @@ turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
 	nlisten = n;
 	for (unsigned i = 0; nasking > 0 && i < nchildren; i++)
 		if (children[i].ask_fd >= 0)
-			polled[n++] = (struct pollfd){
-				.fd = children[i].ask_fd, .events = POLLIN };
+			polled[n++] = (struct pollfd){ .fd = children[i].ask_fd,
+				.events = POLLIN };
 	ready = ppoll(polled, n, wait_s < 0 ? NULL : &wait, while_waiting);
 	served = ready > 0 ? (unsigned)ready : 0;
 	if (must_reap)
@@ -335,8 +331,7 @@ turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
 }
 
 /* No new sessions; those that run end after the message at hand. */
-static void
-wind_up(struct acceptor *a, const sigset_t *while_waiting)
+static void wind_up(struct acceptor *a, const sigset_t *while_waiting)
 {
 	for (unsigned i = 0; i < a->listeners->n; i++)
 		close(a->listeners->v[i].fd);
@@ -350,8 +345,7 @@ wind_up(struct acceptor *a, const sigset_t *while_waiting)
 }
 
 /* Numbers below SANDBOX_FREE_FD have a meaning in the children. */
-static void
-move_up(struct listeners *l)
+static void move_up(struct listeners *l)
 {
 	for (unsigned i = 0; i < l->n; i++) {
 		int fd = fcntl(l->v[i].fd, F_DUPFD_CLOEXEC, SANDBOX_FREE_FD);
@@ -367,20 +361,19 @@ move_up(struct listeners *l)
  * Descriptors in flight to deliver are counted per user against the sender's
  * limit: children inherit one that suffices for all of them at once.
  */
-static void
-raise_limit(void)
+static void raise_limit(void)
 {
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
 		return;
 	r.rlim_cur = r.rlim_max < ACCEPTOR_CHILDREN_MAX + FD_MARGIN
-	    ? r.rlim_max : ACCEPTOR_CHILDREN_MAX + FD_MARGIN;
+			 ? r.rlim_max
+			 : ACCEPTOR_CHILDREN_MAX + FD_MARGIN;
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
-void
-acceptor_run(struct acceptor *a, const struct conf *conf)
+void acceptor_run(struct acceptor *a, const struct conf *conf)
 {
 	sigset_t while_waiting;
 
@@ -391,8 +384,9 @@ acceptor_run(struct acceptor *a, const struct conf *conf)
 	raise_limit();
 	take_signals(&while_waiting);
 	while (!must_stop)
-		if (!turn(a, &while_waiting, a->listeners->activated
-		    ? ACCEPTOR_IDLE_S : -1) && nchildren == 0)
+		if (!turn(a, &while_waiting,
+			a->listeners->activated ? ACCEPTOR_IDLE_S : -1) &&
+		    nchildren == 0)
 			return;
 	wind_up(a, &while_waiting);
 }

@@ -10,7 +10,7 @@
 #include "sys/listen.h"
 
 enum {
-	ACCEPTOR_IDLE_S = 60,	/* when socket-activated: then exit */
+	ACCEPTOR_IDLE_S = 60, /* when socket-activated: then exit */
 	ACCEPTOR_CHILDREN_MAX = 2 * 16384
 };
 

@@ -15,8 +15,7 @@
 #define CONF_DEFAULT "/etc/postern/postern.conf"
 
 /* A copy in the room of *c with a NUL behind it; false when it is full. */
-static bool
-keep(struct conf *c, struct str s, struct str *kept)
+static bool keep(struct conf *c, struct str s, struct str *kept)
 {
 	const char *at = c->room.p + c->room.n;
 
@@ -35,19 +34,18 @@ keep(struct conf *c, struct str s, struct str *kept)
 struct key {
 	const char *name;
 	const char *(*take)(struct conf *, const struct key *, struct str);
-	size_t at;		/* offset in struct conf */
-	uint64_t min, max;	/* of numbers */
-	bool list;		/* may come several times */
+	size_t at;         /* offset in struct conf */
+	uint64_t min, max; /* of numbers */
+	bool list;         /* may come several times */
 };
 
-static void *
-field(struct conf *c, const struct key *k)
+static void *field(struct conf *c, const struct key *k)
 {
 	return (char *)c + k->at;
 }
 
-static const char *
-take_domain(struct conf *c, const struct key *k, struct str v)
+static const char *take_domain(
+    struct conf *c, const struct key *k, struct str v)
 {
 	char text[DOMAIN_MAX];
 	struct buf b = BUF(text);
@@ -59,8 +57,8 @@ take_domain(struct conf *c, const struct key *k, struct str v)
 	return NULL;
 }
 
-static const char *
-take_domains(struct conf *c, const struct key *k, struct str v)
+static const char *take_domains(
+    struct conf *c, const struct key *k, struct str v)
 {
 	struct conf_domains *d = field(c, k);
 	char text[DOMAIN_MAX];
@@ -80,8 +78,7 @@ take_domains(struct conf *c, const struct key *k, struct str v)
 	return NULL;
 }
 
-static const char *
-take_nets(struct conf *c, const struct key *k, struct str v)
+static const char *take_nets(struct conf *c, const struct key *k, struct str v)
 {
 	struct conf_nets *n = field(c, k);
 	struct str word;
@@ -92,14 +89,14 @@ take_nets(struct conf *c, const struct key *k, struct str v)
 		if (n->n == CONF_LIST_MAX)
 			return "too many networks";
 		if (net_parse(word, &n->v[n->n]) != 0)
-			return "not an address or network (host bits must be 0)";
+			return "not an address or network (host bits must be "
+			       "0)";
 		n->n++;
 	}
 	return NULL;
 }
 
-static const char *
-take_path(struct conf *c, const struct key *k, struct str v)
+static const char *take_path(struct conf *c, const struct key *k, struct str v)
 {
 	const char **path = field(c, k);
 	struct str kept;
@@ -113,8 +110,7 @@ take_path(struct conf *c, const struct key *k, struct str v)
 }
 
 /* What a number's suffix multiplies by; 0 for none that we know. */
-static uint64_t
-suffix(char c, bool duration)
+static uint64_t suffix(char c, bool duration)
 {
 	static const struct {
 		char c;
@@ -136,8 +132,8 @@ suffix(char c, bool duration)
 	return 0;
 }
 
-static const char *
-number(struct str v, bool duration, const struct key *k, uint64_t *out)
+static const char *number(
+    struct str v, bool duration, const struct key *k, uint64_t *out)
 {
 	uint64_t times = 1, n;
 
@@ -154,14 +150,12 @@ number(struct str v, bool duration, const struct key *k, uint64_t *out)
 	return NULL;
 }
 
-static const char *
-take_size(struct conf *c, const struct key *k, struct str v)
+static const char *take_size(struct conf *c, const struct key *k, struct str v)
 {
 	return number(v, false, k, field(c, k));
 }
 
-static const char *
-take_count(struct conf *c, const struct key *k, struct str v)
+static const char *take_count(struct conf *c, const struct key *k, struct str v)
 {
 	uint64_t n;
 	unsigned *count = field(c, k);
@@ -172,8 +166,8 @@ take_count(struct conf *c, const struct key *k, struct str v)
 	return wrong;
 }
 
-static const char *
-take_duration(struct conf *c, const struct key *k, struct str v)
+static const char *take_duration(
+    struct conf *c, const struct key *k, struct str v)
 {
 	uint64_t n;
 	unsigned *seconds = field(c, k);
@@ -184,8 +178,8 @@ take_duration(struct conf *c, const struct key *k, struct str v)
 	return wrong;
 }
 
-static const char *
-take_mailbox(struct conf *c, const struct key *k, struct str v)
+static const char *take_mailbox(
+    struct conf *c, const struct key *k, struct str v)
 {
 	static const struct {
 		struct str scheme;
@@ -203,8 +197,9 @@ take_mailbox(struct conf *c, const struct key *k, struct str v)
 		if (!str_starts(v, kinds[i].scheme))
 			continue;
 		v = str_skip(v, kinds[i].scheme.n);
-		if (v.n == 0 || (v.p[0] != '/' &&
-		    (v.p[0] != '~' || kinds[i].kind == MAILBOX_LMTP)))
+		if (v.n == 0 ||
+		    (v.p[0] != '/' &&
+			(v.p[0] != '~' || kinds[i].kind == MAILBOX_LMTP)))
 			return "an absolute path, or one that begins with ~/";
 		if (!keep(c, v, &kept))
 			return "no room";
@@ -215,8 +210,7 @@ take_mailbox(struct conf *c, const struct key *k, struct str v)
 	return "maildir:PATH, mbox:PATH or lmtp:PATH is needed";
 }
 
-static const char *
-take_users(struct conf *c, const struct key *k, struct str v)
+static const char *take_users(struct conf *c, const struct key *k, struct str v)
 {
 	if (str_eq(v, STR("system"))) {
 		c->users_file = NULL;
@@ -227,8 +221,8 @@ take_users(struct conf *c, const struct key *k, struct str v)
 	return take_path(c, k, str_skip(v, 5));
 }
 
-static const char *
-take_bare_newline(struct conf *c, const struct key *k, struct str v)
+static const char *take_bare_newline(
+    struct conf *c, const struct key *k, struct str v)
 {
 	struct str word;
 
@@ -272,8 +266,7 @@ static const struct key keys[] = {
 enum { NKEYS = sizeof(keys) / sizeof(keys[0]) };
 
 /* One line, comment and all.  NULL or what is wrong. */
-static const char *
-take_line(struct conf *c, struct str line, bool seen[NKEYS])
+static const char *take_line(struct conf *c, struct str line, bool seen[NKEYS])
 {
 	struct str name, value;
 	size_t i = 0;
@@ -300,8 +293,7 @@ take_line(struct conf *c, struct str line, bool seen[NKEYS])
 	return keys[i].take(c, &keys[i], value);
 }
 
-static bool
-was_given(const bool seen[NKEYS], const char *name)
+static bool was_given(const bool seen[NKEYS], const char *name)
 {
 	for (size_t i = 0; keys[i].name; i++)
 		if (strcmp(keys[i].name, name) == 0)
@@ -310,8 +302,7 @@ was_given(const bool seen[NKEYS], const char *name)
 }
 
 /* The first line of a small file, trimmed, into *b; false without one. */
-static bool
-first_line(const char *path, struct buf *b)
+static bool first_line(const char *path, struct buf *b)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, b->p, b->cap);
@@ -330,8 +321,7 @@ first_line(const char *path, struct buf *b)
 }
 
 /* Our name when none is configured; a name that is no domain is no name. */
-static void
-default_hostname(struct conf *c)
+static void default_hostname(struct conf *c)
 {
 	static const struct key k = { .at = AT(hostname) };
 	char name[CONF_HOST_MAX] = "";
@@ -341,8 +331,7 @@ default_hostname(struct conf *c)
 		c->hostname = STR("localhost");
 }
 
-static void
-default_origin(struct conf *c)
+static void default_origin(struct conf *c)
 {
 	static const struct key k = { .at = AT(origin) };
 	char name[CONF_HOST_MAX];
@@ -353,8 +342,7 @@ default_origin(struct conf *c)
 		c->origin = c->hostname;
 }
 
-static void
-defaults(struct conf *c)
+static void defaults(struct conf *c)
 {
 	c->room = BUF(c->text);
 	c->mailbox = MAILBOX_MAILDIR;
@@ -373,8 +361,7 @@ defaults(struct conf *c)
 }
 
 /* What depends on other keys, or on the machine, when it was not given. */
-static void
-defaults_after(struct conf *c, const bool seen[NKEYS])
+static void defaults_after(struct conf *c, const bool seen[NKEYS])
 {
 	if (!was_given(seen, "hostname"))
 		default_hostname(c);
@@ -392,8 +379,7 @@ defaults_after(struct conf *c, const bool seen[NKEYS])
 	}
 }
 
-const char *
-conf_path(const char *path)
+const char *conf_path(const char *path)
 {
 	const char *env = getenv("POSTERN_CONF");
 
@@ -403,8 +389,7 @@ conf_path(const char *path)
 }
 
 /* The whole file into *b.  0 or -errno; -EFBIG when it does not fit. */
-static int
-slurp(const char *path, struct buf *b)
+static int slurp(const char *path, struct buf *b)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc = 0;
@@ -430,9 +415,8 @@ slurp(const char *path, struct buf *b)
 	return rc;
 }
 
-static void
-complain(struct buf *why, const char *path, unsigned line, struct str text,
-    const char *wrong)
+static void complain(struct buf *why, const char *path, unsigned line,
+    struct str text, const char *wrong)
 {
 	buf_putz(why, path);
 	if (line > 0) {
@@ -441,15 +425,14 @@ complain(struct buf *why, const char *path, unsigned line, struct str text,
 	}
 	buf_putz(why, ": ");
 	if (text.n > 0) {
-		buf_putc(why, '"');
+		buf_putc(why, '\'');
 		buf_escape(why, text, 80);
-		buf_putz(why, "\": ");
+		buf_putz(why, "': ");
 	}
 	buf_putz(why, wrong);
 }
 
-int
-conf_read(struct conf *c, const char *path, struct buf *why)
+int conf_read(struct conf *c, const char *path, struct buf *why)
 {
 	static char file[CONF_TEXT_MAX];
 	struct buf text = BUF(file);
@@ -479,8 +462,7 @@ conf_read(struct conf *c, const char *path, struct buf *why)
 	return 0;
 }
 
-bool
-conf_has_domain(const struct conf_domains *d, struct str domain)
+bool conf_has_domain(const struct conf_domains *d, struct str domain)
 {
 	for (unsigned i = 0; i < d->n; i++)
 		if (str_eq(d->v[i], domain))
@@ -488,8 +470,7 @@ conf_has_domain(const struct conf_domains *d, struct str domain)
 	return false;
 }
 
-bool
-conf_has_net(const struct conf_nets *n, const struct netaddr *a)
+bool conf_has_net(const struct conf_nets *n, const struct netaddr *a)
 {
 	for (unsigned i = 0; i < n->n; i++)
 		if (net_has(&n->v[i], a))

@@ -11,8 +11,8 @@
 #include "mail/str.h"
 
 enum {
-	CONF_TEXT_MAX = 64 * 1024,	/* octets of the file */
-	CONF_LIST_MAX = 256,		/* entries of one list key */
+	CONF_TEXT_MAX = 64 * 1024, /* octets of the file */
+	CONF_LIST_MAX = 256,       /* entries of one list key */
 	CONF_HOST_MAX = 256
 };
 
@@ -20,7 +20,7 @@ enum conf_mailbox { MAILBOX_MAILDIR, MAILBOX_MBOX, MAILBOX_LMTP };
 
 struct conf_domains {
 	unsigned n;
-	struct str v[CONF_LIST_MAX];	/* A-labels in lower case */
+	struct str v[CONF_LIST_MAX]; /* A-labels in lower case */
 };
 
 struct conf_nets {
@@ -30,21 +30,21 @@ struct conf_nets {
 
 /* Views live as long as the struct; constant paths are NUL-terminated. */
 struct conf {
-	struct str hostname;		/* A-label */
+	struct str hostname; /* A-label */
 	struct str origin;
 	struct conf_domains local_domains, relay_domains;
 	struct conf_nets relay_networks, proxy_networks, normalize_networks;
 	enum conf_mailbox mailbox;
-	const char *mailbox_path;	/* with ~ %u %d; LMTP: the socket */
-	const char *users_file;		/* NULL: NSS */
+	const char *mailbox_path; /* with ~ %u %d; LMTP: the socket */
+	const char *users_file;   /* NULL: NSS */
 	const char *root_mailbox;
 	const char *aliases;
 	const char *spool, *run_directory;
-	uint64_t message_size_limit;	/* octets */
+	uint64_t message_size_limit; /* octets */
 	unsigned recipient_limit;
 	unsigned connection_limit, source_limit, local_connection_limit;
-	unsigned command_timeout_s;	/* RFC 5321 4.5.3.2.7 */
-	unsigned minimum_uid;		/* mailboxes of ids below: never */
+	unsigned command_timeout_s; /* RFC 5321 4.5.3.2.7 */
+	unsigned minimum_uid;       /* mailboxes of ids below: never */
 	/* storage: everything above points in here */
 	struct buf room;
 	char text[2 * CONF_TEXT_MAX];

@@ -18,17 +18,15 @@
 
 #include "mail/proxy.h"
 #include "mail/session.h"
-#include "sys/courier.h"
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/reception.h"
 #include "sys/sandbox.h"
-#include "sys/spool.h"
 
 enum {
 	INPUT_MAX = 64 * 1024,
-	LINGER_MS = 1000,	/* for the last reply to arrive */
-	LINGER_OCTETS = 256 * 1024,
-	USER_MAX = 64
+	LINGER_MS = 1000, /* for the last reply to arrive */
+	LINGER_OCTETS = 256 * 1024
 };
 
 static volatile sig_atomic_t must_stop;
@@ -36,29 +34,25 @@ static volatile sig_atomic_t must_stop;
 /* The one conversation of this process. */
 static struct talk {
 	struct conversation *c;
-	struct session_setup set;
+	struct reception reception;
+	struct session_host host;
 	struct session session;
-	bool gone;		/* the client can be read or written no more */
+	bool gone; /* the client can be read or written no more */
 	int64_t start_ms;
-	int64_t message_ms;	/* when the content began, 0: not in content */
+	int64_t message_ms; /* when the content began, 0: not in content */
 	uint64_t message_octets;
-	int64_t stop_ms;	/* when SIGTERM was seen, 0: not yet */
-	int message_fd;
-	char name[SPOOL_NAME_MAX];
-	char user[USER_MAX];
+	int64_t stop_ms; /* when SIGTERM was seen, 0: not yet */
 	size_t in_from, in_to;
 	char in_text[INPUT_MAX];
 } talk;
 
-static void
-on_stop(int signo)
+static void on_stop(int signo)
 {
 	(void)signo;
 	must_stop = 1;
 }
 
-void
-conversation_prepare(const struct conversation *c)
+void conversation_prepare(const struct conversation *c)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -73,220 +67,28 @@ conversation_prepare(const struct conversation *c)
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
 	tzset();
-	talk.message_fd = -1;
 	if (c->peer.kind == PEER_PIPE)
 		return;
 	(void)fcntl(c->in, F_SETFL, O_NONBLOCK);
 	if (c->peer.kind == PEER_INET)
-		(void)setsockopt(c->out, IPPROTO_TCP, TCP_NODELAY, &on,
-		    sizeof(on));
+		(void)setsockopt(
+		    c->out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
-
-static void
-put_peer(struct log *l, const struct talk *t)
-{
-	char text[NET_TEXT_MAX];
-	struct buf b = BUF(text);
-
-	if (t->set.local) {
-		log_u64(l, "uid", t->set.uid);
-		return;
-	}
-	netaddr_put(&b, &t->set.peer);
-	log_str(l, "peer", buf_str(&b));
-}
-
-/* What session_host asks for. */
-
-static void
-host_lookup(void *self, const struct addr *to, struct verdict *v)
-{
-	const struct talk *t = self;
-
-	courier_lookup(to, t->set.local ? REQUEST_LOCAL : 0, v);
-}
-
-/* Our own address as a literal is a local domain, RFC 5321 4.1.3. */
-static bool
-is_our_literal(const struct talk *t, struct str domain)
-{
-	char text[NET_TEXT_MAX + 8];
-	struct buf b = BUF(text);
-
-	if (t->c->peer.kind != PEER_INET)
-		return false;
-	netaddr_literal(&b, &t->c->peer.here);
-	return str_eqcase(domain, buf_str(&b));
-}
-
-static bool
-host_is_local(void *self, const struct addr *to)
-{
-	const struct talk *t = self;
-
-	if (to->host == HOST_LITERAL)
-		return is_our_literal(t, addr_domain(to));
-	return conf_has_domain(&t->c->conf->local_domains, addr_domain(to));
-}
-
-static bool
-host_is_relayed(void *self, const struct addr *to)
-{
-	const struct talk *t = self;
-
-	return to->host == HOST_NAME &&
-	    conf_has_domain(&t->c->conf->relay_domains, addr_domain(to));
-}
-
-/* Received names the user of a local client; he is asked for but once. */
-static void
-learn_user(struct talk *t)
-{
-	struct str name;
-
-	if (!t->set.local || t->set.user.n > 0)
-		return;
-	name = str_head(courier_user(t->set.uid), USER_MAX);
-	memcpy(t->user, name.p, name.n);
-	t->set.user = str_at(t->user, name.n);
-}
-
-static int
-host_open(void *self, struct str *id)
-{
-	struct talk *t = self;
-	int fd = spool_create(t->name);
-
-	if (fd < 0)
-		return fd;
-	/* Only deliver wants it, and by descriptor: nothing can be left. */
-	(void)spool_remove(t->name);
-	t->message_fd = fd;
-	learn_user(t);
-	*id = str_skip(str_of(t->name), 1);
-	return 0;
-}
-
-static int
-host_write(void *self, struct str content)
-{
-	const struct talk *t = self;
-	int rc = io_write_file(t->message_fd, content);
-
-	if (rc < 0)
-		log_errno("spool-write", t->name, -rc);
-	return rc;
-}
-
-static void
-log_rcpt(void *self, unsigned rcpt, const struct verdict *v)
-{
-	static const char *const fates[] = { "stored", "deferred", "refused",
-		"deferred" };
-	const struct talk *t = self;
-	const struct session *s = &t->session;
-	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
-	struct buf b = BUF(text);
-	struct log l;
-
-	log_begin(&l, LOGL_INFO, fates[v->kind]);
-	log_str(&l, "id", str_of(s->id_text));
-	session_from_put(s, &b);
-	log_str(&l, "from", buf_str(&b));
-	buf_clear(&b);
-	session_rcpt_put(s, rcpt, &b);
-	log_str(&l, "to", buf_str(&b));
-	put_peer(&l, t);
-	log_str(&l, "helo", str_at(s->helo, s->nhelo));
-	log_u64(&l, "size", s->size_bytes);
-	log_str(&l, "status", v->status);
-	if (v->kind != VERDICT_DONE)
-		log_str(&l, "why", v->text);
-	log_end(&l);
-}
-
-static void
-host_commit(void *self, const struct session *s, struct verdict *v)
-{
-	struct talk *t = self;
-
-	courier_store(s, t->set.local ? REQUEST_LOCAL : 0, t->message_fd,
-	    log_rcpt, t, v);
-	if (v->kind == VERDICT_DONE) {
-		v->status = STR("2.0.0");
-		v->text = str_of(s->id_text);
-	}
-}
-
-static void
-host_close(void *self)
-{
-	struct talk *t = self;
-
-	if (t->message_fd >= 0)
-		close(t->message_fd);
-	t->message_fd = -1;
-}
-
-/* Octets in the socket that we have not read. */
-static bool
-host_pending(void *self)
-{
-	const struct talk *t = self;
-	struct pollfd p = { .fd = t->c->in, .events = POLLIN };
-
-	return t->c->peer.kind != PEER_PIPE && poll(&p, 1, 0) > 0 &&
-	    (p.revents & POLLIN) != 0;
-}
-
-static int64_t
-host_now(void *self, int *offset_minutes)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-
-	(void)self;
-	/* localtime_r reads no file after tzset. */
-	*offset_minutes = localtime_r(&now, &tm) ? (int)(tm.tm_gmtoff / 60) : 0;
-	return (int64_t)now;
-}
-
-static void
-host_refused(void *self, struct str line, struct str reply)
-{
-	const struct talk *t = self;
-	struct log l;
-
-	log_begin(&l, LOGL_INFO, "rejected");
-	put_peer(&l, t);
-	log_str(&l, "helo", str_at(t->session.helo, t->session.nhelo));
-	log_str(&l, "command", line);
-	log_str(&l, "reply", reply);
-	log_end(&l);
-}
-
-static const struct session_host host = {
-	.self = &talk,
-	.lookup = host_lookup,
-	.is_local = host_is_local,
-	.is_relayed = host_is_relayed,
-	.open = host_open,
-	.write = host_write,
-	.commit = host_commit,
-	.close = host_close,
-	.pending = host_pending,
-	.now = host_now,
-	.refused = host_refused,
-};
 
 /* Reading and writing. */
 
-static void
-flush(struct talk *t)
+/* RFC 5321 4.5.3.2.7; whoever is turned away unheard gets less. */
+static int64_t timeout_ms(const struct talk *t)
+{
+	if (!t->c->conf)
+		return LINGER_MS;
+	return (int64_t)t->c->conf->command_timeout_s * 1000;
+}
+
+static void flush(struct talk *t)
 {
 	struct buf *out = &t->session.out;
-	int64_t deadline_ms = io_now_ms() +
-	    (int64_t)t->c->conf->command_timeout_s * 1000;
+	int64_t deadline_ms = io_now_ms() + timeout_ms(t);
 
 	if (out->n > 0 && !t->gone &&
 	    io_write_all(t->c->out, buf_str(out), deadline_ms) < 0)
@@ -298,8 +100,7 @@ flush(struct talk *t)
  * Waits for input: 0, -ETIMEDOUT, or -EINTR when we are asked to stop.
  * SIGTERM is let in only here.
  */
-static int
-wait_input(const struct talk *t, int64_t deadline_ms)
+static int wait_input(const struct talk *t, int64_t deadline_ms)
 {
 	struct pollfd p = { .fd = t->c->in, .events = POLLIN };
 	int64_t left = deadline_ms - io_now_ms();
@@ -319,12 +120,12 @@ wait_input(const struct talk *t, int64_t deadline_ms)
 }
 
 /* Until when the next octets must come, RFC 5321 4.5.3.2 and our own cap. */
-static int64_t
-deadline(const struct talk *t, int64_t since_ms)
+static int64_t deadline(const struct talk *t, int64_t since_ms)
 {
-	int64_t by = since_ms + (int64_t)t->c->conf->command_timeout_s * 1000;
+	int64_t by = since_ms + timeout_ms(t);
 	int64_t cap = t->start_ms + (t->message_ms ? CONVERSATION_MESSAGE_MAX_S
-	    : CONVERSATION_MAX_S) * 1000LL;
+						   : CONVERSATION_MAX_S) *
+					1000LL;
 
 	if (cap < by)
 		by = cap;
@@ -334,46 +135,43 @@ deadline(const struct talk *t, int64_t since_ms)
 }
 
 /* Content that trickles holds a process for nothing. */
-static bool
-is_trickle(const struct talk *t)
+static bool is_trickle(const struct talk *t)
 {
 	int64_t ms = io_now_ms() - t->message_ms;
 
 	return t->message_ms && ms > CONVERSATION_RATE_AFTER_S * 1000 &&
-	    t->message_octets < (uint64_t)ms * CONVERSATION_RATE / 1000;
+	       t->message_octets < (uint64_t)ms * CONVERSATION_RATE / 1000;
 }
 
-static void
-take(struct talk *t, size_t used)
+static void take(struct talk *t, size_t used)
 {
 	t->in_from += used;
 	if (t->in_from == t->in_to)
 		t->in_from = t->in_to = 0;
 	else if (t->in_from > INPUT_MAX / 2) {
-		memmove(t->in_text, t->in_text + t->in_from,
-		    t->in_to - t->in_from);
+		memmove(
+		    t->in_text, t->in_text + t->in_from, t->in_to - t->in_from);
 		t->in_to -= t->in_from;
 		t->in_from = 0;
 	}
 }
 
 /* Everything that was read goes through the session. */
-static void
-digest(struct talk *t)
+static void digest(struct talk *t)
 {
 	struct session *s = &t->session;
 	size_t used;
 
 	do {
-		bool content = s->phase == SESSION_DATA ||
-		    s->phase == SESSION_CHUNK;
+		bool content =
+		    s->phase == SESSION_DATA || s->phase == SESSION_CHUNK;
 
 		if (content && !t->message_ms) {
 			t->message_ms = io_now_ms();
 			t->message_octets = 0;
 		}
-		used = session_input(s, str_at(t->in_text + t->in_from,
-		    t->in_to - t->in_from));
+		used = session_input(
+		    s, str_at(t->in_text + t->in_from, t->in_to - t->in_from));
 		if (content)
 			t->message_octets += used;
 		if (session_is_idle(s))
@@ -385,11 +183,9 @@ digest(struct talk *t)
 }
 
 /* Reads what there is; false when the session has to end. */
-static bool
-read_more(struct talk *t)
+static bool read_more(struct talk *t)
 {
-	ssize_t n = read(t->c->in, t->in_text + t->in_to,
-	    INPUT_MAX - t->in_to);
+	ssize_t n = read(t->c->in, t->in_text + t->in_to, INPUT_MAX - t->in_to);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
@@ -401,8 +197,7 @@ read_more(struct talk *t)
 }
 
 /* A command must come whole within its time, not an octet at a time. */
-static void
-serve(struct talk *t)
+static void serve(struct talk *t)
 {
 	struct session *s = &t->session;
 	int64_t since_ms = io_now_ms();
@@ -431,24 +226,23 @@ serve(struct talk *t)
 		content = t->message_ms != 0;
 		digest(t);
 		if (content || (s->phase != SESSION_SKIP &&
-		    t->in_to - t->in_from <= before))
+				   t->in_to - t->in_from <= before))
 			since_ms = io_now_ms();
 	}
 	flush(t);
 }
 
 /* A close with input unread would be a reset, and lose our last reply. */
-static void
-linger(struct talk *t)
+static void linger(struct talk *t)
 {
 	int64_t until_ms = io_now_ms() + LINGER_MS;
 	size_t octets = 0;
 
-	if (t->gone || t->c->peer.kind == PEER_PIPE ||
+	if (t->gone || t->reception.peer.kind == PEER_PIPE ||
 	    shutdown(t->c->out, SHUT_WR) != 0)
 		return;
-	while (octets < LINGER_OCTETS &&
-	    io_wait_read(t->c->in, until_ms) == 0) {
+	while (
+	    octets < LINGER_OCTETS && io_wait_read(t->c->in, until_ms) == 0) {
 		ssize_t n = read(t->c->in, t->in_text, INPUT_MAX);
 
 		if (n <= 0)
@@ -458,8 +252,8 @@ linger(struct talk *t)
 }
 
 /* Reads exactly n octets of a PROXY header; false when they do not come. */
-static bool
-read_exactly(struct talk *t, char *to, size_t n, int64_t deadline_ms)
+static bool read_exactly(
+    struct talk *t, char *to, size_t n, int64_t deadline_ms)
 {
 	while (n > 0) {
 		ssize_t got;
@@ -478,8 +272,7 @@ read_exactly(struct talk *t, char *to, size_t n, int64_t deadline_ms)
 }
 
 /* The accept loop counts clients by their address; only we know it yet. */
-static bool
-parent_admits(const struct netaddr *source)
+static bool parent_admits(const struct netaddr *source)
 {
 	struct str record = str_at((const char *)source->b, sizeof(source->b));
 	char verdict = CONVERSATION_DENY;
@@ -496,10 +289,9 @@ parent_admits(const struct netaddr *source)
  * The PROXY header says who the client is.  Without one whoever connects here
  * is not the balancer, and gets no session.
  */
-static bool
-learn_client(struct talk *t)
+static bool learn_client(struct talk *t)
 {
-	int64_t by = io_now_ms() + (int64_t)t->c->conf->command_timeout_s * 1000;
+	int64_t by = io_now_ms() + timeout_ms(t);
 	char text[PROXY_FIXED + PROXY_REST_MAX];
 	size_t rest;
 	struct proxy p;
@@ -508,19 +300,20 @@ learn_client(struct talk *t)
 	    proxy_fixed(str_at(text, PROXY_FIXED), &rest) != 0 ||
 	    !read_exactly(t, text + PROXY_FIXED, rest, by) ||
 	    proxy_parse(str_at(text, PROXY_FIXED + rest), &p) != 0) {
-		session_turn_away(&t->session, "4.7.0",
-		    "a PROXY header is needed here");
+		session_turn_away(
+		    &t->session, "4.7.0", "a PROXY header is needed here");
 		return false;
 	}
 	if (p.local || !p.known)
 		return true;
-	t->c->peer.addr = p.source;
-	t->c->peer.here = p.dest;
-	t->c->peer.port = p.source_port;
-	t->set.peer = p.source;
-	t->set.inside = conf_has_net(&t->c->conf->relay_networks, &p.source);
-	t->set.normalize = conf_has_net(&t->c->conf->normalize_networks,
-	    &p.source);
+	t->reception.peer.addr = p.source;
+	t->reception.peer.here = p.dest;
+	t->reception.peer.port = p.source_port;
+	t->reception.set.peer = p.source;
+	t->reception.set.inside =
+	    conf_has_net(&t->c->conf->relay_networks, &p.source);
+	t->reception.set.normalize =
+	    conf_has_net(&t->c->conf->normalize_networks, &p.source);
 	if (t->c->asks_parent && !parent_admits(&p.source)) {
 		session_turn_away(&t->session, "4.7.0",
 		    "too many connections from your address");
@@ -529,14 +322,18 @@ learn_client(struct talk *t)
 	return true;
 }
 
-static void
-set_up(struct talk *t, struct conversation *c)
+static void set_up(struct talk *t, struct conversation *c)
 {
 	const struct conf *conf = c->conf;
 
 	t->c = c;
+	t->reception.conf = conf;
+	t->reception.peer = c->peer;
+	t->reception.in = c->in;
+	t->reception.session = &t->session;
+	reception_host(&t->reception, &t->host);
 	t->start_ms = io_now_ms();
-	t->set = (struct session_setup){
+	t->reception.set = (struct session_setup){
 		.hostname = conf->hostname,
 		.origin = conf->origin,
 		.size_limit_bytes = conf->message_size_limit,
@@ -546,39 +343,36 @@ set_up(struct talk *t, struct conversation *c)
 		.peer = c->peer.addr,
 		.uid = c->peer.uid,
 	};
-	if (t->set.local)
-		t->set.inside = true;
+	if (t->reception.set.local)
+		t->reception.set.inside = true;
 	else if (!c->proxied) {
-		t->set.inside = conf_has_net(&conf->relay_networks,
-		    &c->peer.addr);
-		t->set.normalize = conf_has_net(&conf->normalize_networks,
-		    &c->peer.addr);
+		t->reception.set.inside =
+		    conf_has_net(&conf->relay_networks, &c->peer.addr);
+		t->reception.set.normalize =
+		    conf_has_net(&conf->normalize_networks, &c->peer.addr);
 	}
 }
 
-static void
-log_closing(const struct talk *t)
+static void log_closing(const struct talk *t)
 {
 	struct log l;
 
 	log_begin(&l, LOGL_INFO, "session");
-	put_peer(&l, t);
+	reception_put_peer(&l, &t->reception);
 	log_str(&l, "helo", str_at(t->session.helo, t->session.nhelo));
 	log_u64(&l, "accepted", t->session.naccepted);
 	log_u64(&l, "rejected", t->session.nrefused);
-	log_u64(&l, "seconds",
-	    (uint64_t)(io_now_ms() - t->start_ms) / 1000);
+	log_u64(&l, "seconds", (uint64_t)(io_now_ms() - t->start_ms) / 1000);
 	log_end(&l);
 }
 
-void
-conversation_run(struct conversation *c)
+void conversation_run(struct conversation *c)
 {
 	struct talk *t = &talk;
 
 	set_up(t, c);
 	if (!c->proxied || learn_client(t)) {
-		session_init(&t->session, &t->set, &host);
+		session_init(&t->session, &t->reception.set, &t->host);
 		serve(t);
 		session_end(&t->session);
 		log_closing(t);
@@ -587,13 +381,13 @@ conversation_run(struct conversation *c)
 	linger(t);
 }
 
-void
-conversation_deny(struct conversation *c, const char *status,
-    const char *text)
+void conversation_deny(
+    struct conversation *c, const char *status, const char *text)
 {
 	struct talk *t = &talk;
 
 	t->c = c;
+	t->reception.peer = c->peer;
 	session_turn_away(&t->session, status, text);
 	flush(t);
 	linger(t);

@@ -9,20 +9,19 @@
 #include "sys/peer.h"
 
 enum {
-	CONVERSATION_MAX_S = 3600,	/* then 421 between two messages */
-	CONVERSATION_MESSAGE_MAX_S = 4 * 3600,	/* ... and in the middle */
-	CONVERSATION_RATE = 64,		/* octets a second of content ... */
-	CONVERSATION_RATE_AFTER_S = 60,	/* ... demanded after so long */
-	CONVERSATION_GRACE_S = 30	/* for a message when we must stop */
+	CONVERSATION_MAX_S = 3600, /* then 421 between two messages */
+	CONVERSATION_MESSAGE_MAX_S = 4 * 3600, /* ... and in the middle */
+	CONVERSATION_RATE = 64,         /* octets a second of content ... */
+	CONVERSATION_RATE_AFTER_S = 60, /* ... demanded after so long */
+	CONVERSATION_GRACE_S = 30       /* for a message when we must stop */
 };
-
 
 struct conversation {
 	const struct conf *conf;
 	struct peer peer;
 	int in, out;
-	bool proxied;		/* a PROXY header comes first */
-	bool asks_parent;	/* SANDBOX_PARENT_FD judges its address */
+	bool proxied;     /* a PROXY header comes first */
+	bool asks_parent; /* SANDBOX_PARENT_FD judges its address */
 };
 
 /* Before the lock-down: signals, and the client's descriptors. */
@@ -32,8 +31,8 @@ void conversation_prepare(const struct conversation *c);
 void conversation_run(struct conversation *c);
 
 /* Turns the client away with a 421, no session. */
-void conversation_deny(struct conversation *c, const char *status,
-    const char *text);
+void conversation_deny(
+    struct conversation *c, const char *status, const char *text);
 
 /* What the parent hears about a proxied client and says to it. */
 enum { CONVERSATION_ADMIT = 'y', CONVERSATION_DENY = 'n' };

@@ -19,20 +19,17 @@
 
 enum {
 	LOOKUP_MS = 60 * 1000,
-	STORE_MS = 330 * 1000,	/* a little more than deliver takes */
+	STORE_MS = 330 * 1000, /* a little more than deliver takes */
 	COURIER_PATH_MAX = 108
 };
 
 static bool connected;
 static char record[REQUEST_MAX];
 
-static const struct verdict unreachable = {
-	VERDICT_LATER, { "4.3.0", 5 },
-	{ "local delivery is not available, try again later", 48 }
-};
+static const struct verdict unreachable = { VERDICT_LATER, { "4.3.0", 5 },
+	{ "local delivery is not available, try again later", 48 } };
 
-int
-courier_connect(const char *run_directory)
+int courier_connect(const char *run_directory)
 {
 	char text[COURIER_PATH_MAX];
 	struct buf path = BUF(text);
@@ -51,8 +48,7 @@ courier_connect(const char *run_directory)
 	return 0;
 }
 
-void
-courier_use(int fd)
+void courier_use(int fd)
 {
 	if (io_move_fd(fd, SANDBOX_DELIVER_FD) < 0)
 		return;
@@ -61,8 +57,7 @@ courier_use(int fd)
 	connected = true;
 }
 
-static int
-broken(const char *what, int error)
+static int broken(const char *what, int error)
 {
 	log_errno("deliver-connection", what, error);
 	close(SANDBOX_DELIVER_FD);
@@ -70,8 +65,7 @@ broken(const char *what, int error)
 	return -error;
 }
 
-static int
-send_record(const struct buf *b, int fd, int64_t deadline_ms)
+static int send_record(const struct buf *b, int fd, int64_t deadline_ms)
 {
 	if (!connected)
 		return -ENOTCONN;
@@ -92,15 +86,15 @@ send_record(const struct buf *b, int fd, int64_t deadline_ms)
 	}
 }
 
-static int
-receive(char letter, unsigned nfields, struct request *r, int64_t deadline_ms)
+static int receive(
+    char letter, unsigned nfields, struct request *r, int64_t deadline_ms)
 {
 	struct buf b = BUF(record);
 	ssize_t n;
 	int fd;
 
-	while ((n = io_recv_record(SANDBOX_DELIVER_FD, &b, &fd, 0)) ==
-	    -EAGAIN) {
+	while (
+	    (n = io_recv_record(SANDBOX_DELIVER_FD, &b, &fd, 0)) == -EAGAIN) {
 		int rc = io_wait_read(SANDBOX_DELIVER_FD, deadline_ms);
 
 		if (rc < 0 && rc != -EINTR)
@@ -115,19 +109,16 @@ receive(char letter, unsigned nfields, struct request *r, int64_t deadline_ms)
 	return 0;
 }
 
-static void
-receive_verdict(char letter, struct verdict *v, int64_t deadline_ms)
+static void receive_verdict(char letter, struct verdict *v, int64_t deadline_ms)
 {
 	struct request r;
 
-	if (receive(letter, 3, &r, deadline_ms) == 0 &&
-	    verdict_get(&r, v) == 0)
+	if (receive(letter, 3, &r, deadline_ms) == 0 && verdict_get(&r, v) == 0)
 		return;
 	*v = unreachable;
 }
 
-static void
-put_number(struct buf *b, uint64_t n)
+static void put_number(struct buf *b, uint64_t n)
 {
 	char text[24];
 	struct buf digits = BUF(text);
@@ -136,8 +127,7 @@ put_number(struct buf *b, uint64_t n)
 	request_field(b, buf_str(&digits));
 }
 
-void
-courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
+void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
 {
 	struct buf b = BUF(record);
 	int64_t deadline_ms = io_now_ms() + LOOKUP_MS;
@@ -152,9 +142,8 @@ courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
 		*v = unreachable;
 }
 
-static int
-send_rcpt(const struct session *s, unsigned i, unsigned flags,
-    int64_t deadline_ms)
+static int send_rcpt(
+    const struct session *s, unsigned i, unsigned flags, int64_t deadline_ms)
 {
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf address = BUF(text), b = BUF(record);
@@ -168,8 +157,7 @@ send_rcpt(const struct session *s, unsigned i, unsigned flags,
 	return send_record(&b, -1, deadline_ms);
 }
 
-static int
-send_message(const struct session *s, int fd, int64_t deadline_ms)
+static int send_message(const struct session *s, int fd, int64_t deadline_ms)
 {
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf from = BUF(text), b = BUF(record);
@@ -185,16 +173,14 @@ send_message(const struct session *s, int fd, int64_t deadline_ms)
 }
 
 /* A copy in `room`; s may already be there. */
-static struct str
-keep(char *room, size_t max, struct str s)
+static struct str keep(char *room, size_t max, struct str s)
 {
 	s = str_head(s, max);
 	memmove(room, s.p, s.n);
 	return str_at(room, s.n);
 }
 
-void
-courier_store(const struct session *s, unsigned flags, int fd,
+void courier_store(const struct session *s, unsigned flags, int fd,
     void (*each)(void *self, unsigned rcpt, const struct verdict *v),
     void *self, struct verdict *v)
 {
@@ -220,8 +206,7 @@ courier_store(const struct session *s, unsigned flags, int fd,
 	}
 }
 
-struct str
-courier_user(uint32_t uid)
+struct str courier_user(uint32_t uid)
 {
 	struct buf b = BUF(record);
 	int64_t deadline_ms = io_now_ms() + LOOKUP_MS;

@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t
-io_now_ms(void)
+int64_t io_now_ms(void)
 {
 	struct timespec t;
 
@@ -22,8 +21,7 @@ io_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int
-wait_for(int fd, short events, int64_t deadline_ms)
+static int wait_for(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int64_t left = deadline_ms - io_now_ms();
@@ -39,20 +37,17 @@ wait_for(int fd, short events, int64_t deadline_ms)
 	return n == 0 ? -ETIMEDOUT : 0;
 }
 
-int
-io_wait_read(int fd, int64_t deadline_ms)
+int io_wait_read(int fd, int64_t deadline_ms)
 {
 	return wait_for(fd, POLLIN, deadline_ms);
 }
 
-int
-io_wait_write(int fd, int64_t deadline_ms)
+int io_wait_write(int fd, int64_t deadline_ms)
 {
 	return wait_for(fd, POLLOUT, deadline_ms);
 }
 
-int
-io_write_all(int fd, struct str s, int64_t deadline_ms)
+int io_write_all(int fd, struct str s, int64_t deadline_ms)
 {
 	while (s.n > 0) {
 		ssize_t n = write(fd, s.p, s.n);
@@ -73,8 +68,7 @@ io_write_all(int fd, struct str s, int64_t deadline_ms)
 	return 0;
 }
 
-int
-io_write_file(int fd, struct str s)
+int io_write_file(int fd, struct str s)
 {
 	while (s.n > 0) {
 		ssize_t n = write(fd, s.p, s.n);
@@ -97,8 +91,7 @@ union control {
 };
 
 /* The descriptors of a record: the first into *fd, the others closed. */
-static unsigned
-take_fds(struct msghdr *m, int *fd)
+static unsigned take_fds(struct msghdr *m, int *fd)
 {
 	unsigned n = 0;
 
@@ -111,8 +104,8 @@ take_fds(struct msghdr *m, int *fd)
 		for (size_t i = 0; i < len / sizeof(int); i++) {
 			int one;
 
-			memcpy(&one, CMSG_DATA(c) + i * sizeof(int),
-			    sizeof(one));
+			memcpy(
+			    &one, CMSG_DATA(c) + i * sizeof(int), sizeof(one));
 			if (n++ == 0)
 				*fd = one;
 			else
@@ -122,8 +115,7 @@ take_fds(struct msghdr *m, int *fd)
 	return n;
 }
 
-ssize_t
-io_recv_record(int sock, struct buf *b, int *fd, int flags)
+ssize_t io_recv_record(int sock, struct buf *b, int *fd, int flags)
 {
 	union control control;
 	struct iovec v = { .iov_base = b->p, .iov_len = b->cap };
@@ -153,11 +145,10 @@ io_recv_record(int sock, struct buf *b, int *fd, int flags)
 	return n;
 }
 
-int
-io_send_record(int sock, struct str s, int fd)
+int io_send_record(int sock, struct str s, int fd)
 {
 	union control control;
-	char *text = (char *)(uintptr_t)s.p;	/* sendmsg does not write */
+	char *text = (char *)(uintptr_t)s.p; /* sendmsg does not write */
 	struct iovec v = { .iov_base = text, .iov_len = s.n };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
 	ssize_t n;
@@ -180,8 +171,7 @@ io_send_record(int sock, struct str s, int fd)
 	return n < 0 ? -errno : 0;
 }
 
-int
-io_connect_unix(const char *path, int type)
+int io_connect_unix(const char *path, int type)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	size_t n = strlen(path);
@@ -200,8 +190,7 @@ io_connect_unix(const char *path, int type)
 	return rc;
 }
 
-int
-io_move_fd(int fd, int to)
+int io_move_fd(int fd, int to)
 {
 	int rc;
 

@@ -18,8 +18,7 @@
 
 enum { LISTEN_FIRST_FD = 3, BACKLOG = 1024 };
 
-static int
-add(struct listeners *l, int fd)
+static int add(struct listeners *l, int fd)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);
@@ -40,8 +39,7 @@ add(struct listeners *l, int fd)
 	return 0;
 }
 
-int
-listen_inherit(struct listeners *l)
+int listen_inherit(struct listeners *l)
 {
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	uint64_t n, owner;
@@ -60,8 +58,7 @@ listen_inherit(struct listeners *l)
 }
 
 /* A socket file that nobody answers on is in the way; remove it. */
-static int
-clear_path(const char *path, int type)
+static int clear_path(const char *path, int type)
 {
 	struct stat st;
 	int fd;
@@ -78,8 +75,8 @@ clear_path(const char *path, int type)
 	return unlink(path) == 0 ? 0 : -errno;
 }
 
-static int
-add_unix(struct listeners *l, const char *path, int type, unsigned mode)
+static int add_unix(
+    struct listeners *l, const char *path, int type, unsigned mode)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd, rc;
@@ -107,8 +104,7 @@ add_unix(struct listeners *l, const char *path, int type, unsigned mode)
 	return rc;
 }
 
-static int
-add_inet(struct listeners *l, const struct addrinfo *a)
+static int add_inet(struct listeners *l, const struct addrinfo *a)
 {
 	int on = 1, rc = 0;
 	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -117,8 +113,8 @@ add_inet(struct listeners *l, const struct addrinfo *a)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (a->ai_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
-		    sizeof(on));
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 ||
 	    listen(fd, BACKLOG) != 0)
 		rc = -errno;
@@ -130,8 +126,7 @@ add_inet(struct listeners *l, const struct addrinfo *a)
 }
 
 /* "host:port" taken apart into NUL-terminated halves of `text`. */
-static bool
-split(char *text, char **host, char **port)
+static bool split(char *text, char **host, char **port)
 {
 	char *colon = strrchr(text, ':');
 	size_t n;
@@ -149,8 +144,7 @@ split(char *text, char **host, char **port)
 	return true;
 }
 
-static int
-add_host(struct listeners *l, const char *address, struct buf *why)
+static int add_host(struct listeners *l, const char *address, struct buf *why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE | AI_NUMERICHOST };
@@ -178,8 +172,7 @@ add_host(struct listeners *l, const char *address, struct buf *why)
 	return rc;
 }
 
-int
-listen_add(struct listeners *l, const char *address, int type,
+int listen_add(struct listeners *l, const char *address, int type,
     unsigned mode, struct buf *why)
 {
 	int rc;

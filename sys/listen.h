@@ -10,13 +10,13 @@
 enum { LISTEN_MAX = 32 };
 
 struct listener {
-	int fd;			/* non-blocking, close-on-exec */
-	bool local;		/* a unix socket */
+	int fd;     /* non-blocking, close-on-exec */
+	bool local; /* a unix socket */
 };
 
 struct listeners {
 	unsigned n;
-	bool activated;		/* by LISTEN_FDS */
+	bool activated; /* by LISTEN_FDS */
 	struct listener v[LISTEN_MAX];
 };
 

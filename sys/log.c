@@ -18,19 +18,17 @@ static int log_sink = 2;
 static bool log_to_syslog;
 
 /* Standard error is the client when inetd gave him 0, 1 and 2. */
-static bool
-stderr_is_client(void)
+static bool stderr_is_client(void)
 {
 	struct stat in, err;
 
 	if (fstat(2, &err) != 0)
 		return true;
 	return fstat(0, &in) == 0 && S_ISSOCK(in.st_mode) &&
-	    in.st_dev == err.st_dev && in.st_ino == err.st_ino;
+	       in.st_dev == err.st_dev && in.st_ino == err.st_ino;
 }
 
-void
-log_open(const char *program, int log_fd)
+void log_open(const char *program, int log_fd)
 {
 	int fd;
 
@@ -44,11 +42,10 @@ log_open(const char *program, int log_fd)
 		log_sink = io_move_fd(fd, log_fd);
 }
 
-void
-log_begin(struct log *l, enum log_level level, const char *event)
+void log_begin(struct log *l, enum log_level level, const char *event)
 {
 	l->b = BUF(l->text);
-	l->b.cap -= 1;	/* for the newline */
+	l->b.cap -= 1; /* for the newline */
 	l->level = level;
 	buf_putc(&l->b, '<');
 	buf_u64(&l->b, (log_to_syslog ? FACILITY_MAIL : 0u) | (unsigned)level);
@@ -64,8 +61,7 @@ log_begin(struct log *l, enum log_level level, const char *event)
 	buf_putz(&l->b, event);
 }
 
-static bool
-is_plain(struct str v)
+static bool is_plain(struct str v)
 {
 	for (size_t i = 0; i < v.n; i++)
 		if ((unsigned char)v.p[i] <= ' ' ||
@@ -76,8 +72,7 @@ is_plain(struct str v)
 }
 
 /* A field that does not fit is left out; the line stays whole. */
-void
-log_str(struct log *l, const char *key, struct str value)
+void log_str(struct log *l, const char *key, struct str value)
 {
 	struct buf mark = l->b;
 
@@ -95,8 +90,7 @@ log_str(struct log *l, const char *key, struct str value)
 		l->b = mark;
 }
 
-void
-log_u64(struct log *l, const char *key, uint64_t value)
+void log_u64(struct log *l, const char *key, uint64_t value)
 {
 	struct buf mark = l->b;
 
@@ -108,8 +102,7 @@ log_u64(struct log *l, const char *key, uint64_t value)
 		l->b = mark;
 }
 
-void
-log_end(struct log *l)
+void log_end(struct log *l)
 {
 	size_t n = l->b.n;
 	ssize_t ignored;
@@ -122,8 +115,7 @@ log_end(struct log *l)
 	(void)ignored;
 }
 
-void
-log_errno(const char *event, const char *what, int err)
+void log_errno(const char *event, const char *what, int err)
 {
 	struct log l;
 
@@ -133,8 +125,7 @@ log_errno(const char *event, const char *what, int err)
 	log_end(&l);
 }
 
-void
-log_note(enum log_level level, const char *event, const char *what)
+void log_note(enum log_level level, const char *event, const char *what)
 {
 	struct log l;
 

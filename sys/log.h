@@ -10,7 +10,12 @@
 #include "mail/str.h"
 
 enum { LOG_LINE_MAX = 1024 };
-enum log_level { LOGL_ERR = 3, LOGL_WARNING = 4, LOGL_NOTICE = 5, LOGL_INFO = 6 };
+enum log_level {
+	LOGL_ERR = 3,
+	LOGL_WARNING = 4,
+	LOGL_NOTICE = 5,
+	LOGL_INFO = 6
+};
 
 /*
  * Before the sandbox.  `program` is a constant.  Decides where lines go:

@@ -9,9 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-bool
-peer_netaddr(const struct sockaddr_storage *ss, struct netaddr *a,
-    unsigned short *port)
+bool peer_netaddr(
+    const struct sockaddr_storage *ss, struct netaddr *a, unsigned short *port)
 {
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
@@ -33,8 +32,7 @@ peer_netaddr(const struct sockaddr_storage *ss, struct netaddr *a,
 	return false;
 }
 
-int
-peer_of(int fd, struct peer *p)
+int peer_of(int fd, struct peer *p)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);

@@ -10,15 +10,13 @@
 
 #include "sys/log.h"
 
-static int
-failed(const char *what, int error)
+static int failed(const char *what, int error)
 {
 	log_errno("privilege", what, error);
 	return -error;
 }
 
-int
-privilege_drop(const char *user)
+int privilege_drop(const char *user)
 {
 	const struct passwd *pw;
 

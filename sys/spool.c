@@ -19,8 +19,7 @@
 enum { SPOOL_PATH_MAX = 4096 };
 
 /* As tmpfiles.d would have made it. */
-static void
-make(const char *path)
+static void make(const char *path)
 {
 	const struct passwd *queue;
 	const struct group *smtpd;
@@ -36,8 +35,7 @@ make(const char *path)
 		log_errno("spool-mode", path, errno);
 }
 
-int
-spool_open(const char *spool, int fd)
+int spool_open(const char *spool, int fd)
 {
 	char text[SPOOL_PATH_MAX];
 	struct buf path = BUF(text);
@@ -63,8 +61,7 @@ spool_open(const char *spool, int fd)
 	return io_move_fd(dir, fd) < 0 ? -errno : 0;
 }
 
-int
-spool_create(char name[SPOOL_NAME_MAX])
+int spool_create(char name[SPOOL_NAME_MAX])
 {
 	struct buf b = { .p = name, .cap = SPOOL_NAME_MAX };
 	uint64_t random;
@@ -84,8 +81,7 @@ spool_create(char name[SPOOL_NAME_MAX])
 	return fd;
 }
 
-int
-spool_remove(const char *name)
+int spool_remove(const char *name)
 {
 	int rc = unlinkat(SANDBOX_SPOOL_FD, name, 0) == 0 ? 0 : -errno;
 

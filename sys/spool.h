@@ -7,7 +7,7 @@
 
 #include "mail/str.h"
 
-enum { SPOOL_NAME_MAX = 20 };	/* a letter, 16 hexadecimal digits, NUL */
+enum { SPOOL_NAME_MAX = 20 }; /* a letter, 16 hexadecimal digits, NUL */
 
 /*
  * Opens SPOOL/queue on descriptor `fd`; makes both when they are missing and

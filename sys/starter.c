@@ -23,13 +23,12 @@
 
 enum {
 	PATH_ROOM = 4096,
-	READY_MS = 5000,	/* for deliver to answer */
+	READY_MS = 5000, /* for deliver to answer */
 	RESTART_S = 1
 };
 
 /* The program beside our own. */
-static int
-find(const char *name, char *room, size_t max)
+static int find(const char *name, char *room, size_t max)
 {
 	ssize_t n = readlink("/proc/self/exe", room, max);
 	struct buf b = { .p = room, .cap = max };
@@ -48,13 +47,12 @@ find(const char *name, char *room, size_t max)
  * In a child: standard input is `fd` (or nothing), and so is standard error
  * where it was the client's: then deliver, too, logs by syslog.
  */
-static void
-arrange(int fd)
+static void arrange(int fd)
 {
 	struct stat in, err;
 	bool client = fstat(2, &err) != 0 ||
-	    (fstat(0, &in) == 0 && S_ISSOCK(in.st_mode) &&
-	    in.st_ino == err.st_ino && in.st_dev == err.st_dev);
+		      (fstat(0, &in) == 0 && S_ISSOCK(in.st_mode) &&
+			  in.st_ino == err.st_ino && in.st_dev == err.st_dev);
 	int null = open("/dev/null", O_RDWR);
 
 	dup2(fd >= 0 ? fd : null, 0);
@@ -64,8 +62,7 @@ arrange(int fd)
 	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
 }
 
-static void
-run(const char *path, const char *conf_path, const char *address)
+static void run(const char *path, const char *conf_path, const char *address)
 {
 	/* execv takes what it does not change without const. */
 	const char *argv[8] = { path };
@@ -88,8 +85,7 @@ run(const char *path, const char *conf_path, const char *address)
 }
 
 /* Sleeps on the socket until there is a request, or nobody left to make one. */
-static void
-wait_and_run(int fd, const char *path, const char *conf_path)
+static void wait_and_run(int fd, const char *path, const char *conf_path)
 {
 	struct pollfd p = { .fd = 0, .events = POLLIN };
 	char one;
@@ -102,15 +98,14 @@ wait_and_run(int fd, const char *path, const char *conf_path)
 	run(path, conf_path, NULL);
 }
 
-int
-starter_on_demand(const char *conf_path)
+int starter_on_demand(const char *conf_path)
 {
 	char path[PATH_ROOM];
 	int pair[2], rc = find("deliver", path, sizeof(path));
 	pid_t pid;
 
-	if (rc == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-	    pair) != 0)
+	if (rc == 0 &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		rc = -errno;
 	if (rc < 0) {
 		log_errno("deliver-start", "socketpair", -rc);
@@ -134,8 +129,7 @@ starter_on_demand(const char *conf_path)
  * Runs deliver again and again until our parent is gone.  deliver changes its
  * identity, which takes the kernel's death signal away: so we pass it on.
  */
-static void
-keep(const char *path, const char *conf_path, const char *address)
+static void keep(const char *path, const char *conf_path, const char *address)
 {
 	struct timespec pause = { .tv_sec = RESTART_S };
 	sigset_t set;
@@ -162,8 +156,7 @@ keep(const char *path, const char *conf_path, const char *address)
 	}
 }
 
-static int
-wait_ready(const char *path)
+static int wait_ready(const char *path)
 {
 	int64_t by = io_now_ms() + READY_MS;
 	int fd;
@@ -179,8 +172,7 @@ wait_ready(const char *path)
 	return fd;
 }
 
-int
-starter_keep(const char *conf_path, const char *run_directory)
+int starter_keep(const char *conf_path, const char *run_directory)
 {
 	char path[PATH_ROOM], text[PATH_ROOM];
 	struct buf address = BUF(text);

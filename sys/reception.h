@@ -1,0 +1,34 @@
+/*
+ * The host of an SMTP session (struct session_host) in smtpd: lookups and
+ * messages by way of sys/courier, content in sys/spool, one log line for each
+ * recipient and each refused command.
+ */
+#ifndef SYS_RECEPTION_H
+#define SYS_RECEPTION_H
+
+#include "mail/session.h"
+#include "sys/conf.h"
+#include "sys/log.h"
+#include "sys/peer.h"
+#include "sys/spool.h"
+
+enum { RECEPTION_USER_MAX = 64 };
+
+struct reception {
+	const struct conf *conf;
+	struct peer peer;
+	int in; /* the client's octets come from here */
+	struct session *session;
+	struct session_setup set;
+	int message_fd; /* the file of the message at hand, or -1 */
+	char name[SPOOL_NAME_MAX];
+	char user[RECEPTION_USER_MAX]; /* set.user points here */
+};
+
+/* Fills in *h to serve r->session; conf, peer, in and set are given. */
+void reception_host(struct reception *r, struct session_host *h);
+
+/* peer=192.0.2.1, or uid=1000, as a field of a log line. */
+void reception_put_peer(struct log *l, const struct reception *r);
+
+#endif
