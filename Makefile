@@ -42,7 +42,8 @@ FUZZ  = $(SAN) -fsanitize=fuzzer-no-link,address,undefined
 MAIL    = $(wildcard mail/*.c)
 SYS     = $(wildcard sys/*.c)
 UNITS   = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
-TOOLS   = $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c tests/sandbox/*.c))
+TOOLS   = $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
+BOXES   = $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/*.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
 PROGS   = $(B)/smtpd $(B)/deliver
@@ -53,17 +54,15 @@ all: $(PROGS)
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
 
+link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
 ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
-CRT = $(shell $(CC) -print-file-name=$1)
 WARN += -Wno-sign-conversion # for the CMSG_NXTHDR of musl
-$(PROGS):
-	$(CC) $(CFLAGS) -fPIE -static -nostartfiles $(LDFLAGS) \
+link  = $(CC) $(CFLAGS) -fPIE -static -nostartfiles $(LDFLAGS) \
 	  -Wl,-pie,--no-dynamic-linker,--gc-sections -Wl,-z,relro,-z,now \
-	  -o $@ $(call CRT,rcrt1.o) $(call CRT,crti.o) $^ $(call CRT,crtn.o)
-else
-$(PROGS):
-	$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
+	  -o $@ $(MUSL)/rcrt1.o $(MUSL)/crti.o $^ $(MUSL)/crtn.o
 endif
+$(PROGS):
+	$(link)
 
 $(B)/libmail.a: $(MAIL:%.c=$(B)/%.o)
 $(B)/libsys.a:  $(SYS:%.c=$(B)/%.o)
@@ -77,7 +76,8 @@ $(B)/%.a:
 
 # The system call filters, compiled on the build machine by libseccomp.
 BPF = $(B)/sandbox-bpf.h
-$(B)/sys/sandbox.o $(B)/asan/sys/sandbox.o $(B)/fuzz/sys/sandbox.o: $(BPF)
+$(BOXES:=.o) $(B)/sys/sandbox.o \
+  $(B)/asan/sys/sandbox.o $(B)/fuzz/sys/sandbox.o: $(BPF)
 $(BPF): $(B)/policy
 	$(B)/policy >$@.new && mv $@.new $@
 $(B)/policy: $(wildcard sys/policy/*.c sys/policy/*.h)
@@ -102,17 +102,20 @@ $(B)/fuzz/libsys.a:  $(SYS:%.c=$(B)/fuzz/%.o)
 $(FUZZERS): $(B)/%: $(B)/fuzz/%.o $(B)/fuzz/libsys.a $(B)/fuzz/libmail.a
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $^
-$(TOOLS): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
-	$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
+$(TOOLS) $(BOXES): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
+	$(link)
 
+LOCKED = $(BOXES) $(BOXES:$(B)/%=$(B)/static/%)
 TEST = B=$(B) scripts/tap
-test-programs: all $(UNITS) $(TOOLS) $(FUZZERS)
+test-programs: all boxes $(UNITS) $(TOOLS) $(FUZZERS)
+	@$(MAKE) --no-print-directory static GOAL='all boxes'
+boxes: $(BOXES)
 check:
 	@scripts/deps.sh build check
 	@$(MAKE) --no-print-directory test-programs
-	@$(TEST) $(UNITS) $(FUZZERS:$(B)/%=scripts/fuzz.sh:%) $(E2E)
-check-unit: $(UNITS)
-	@$(TEST) $(UNITS)
+	@$(TEST) $(UNITS) $(LOCKED) $(FUZZERS:$(B)/%=scripts/fuzz.sh:%) $(E2E)
+check-unit: $(UNITS) boxes
+	@$(TEST) $(UNITS) $(BOXES)
 check-e2e: all $(TOOLS)
 	@$(TEST) $(E2E)
 check-fuzz: $(FUZZERS)
@@ -144,13 +147,15 @@ deps:
 
 # smtpd and deliver against musl, which comes without the kernel's headers.
 MULTI = $(shell $(HOSTCC) -print-multiarch)
+MUSL  = /usr/lib/$(subst gnu,musl,$(MULTI))
+GOAL  = all
 static:
 	@mkdir -p $(B)/static/kernel
 	@ln -sfn /usr/include/linux $(B)/static/kernel/linux
 	@ln -sfn /usr/include/asm-generic $(B)/static/kernel/asm-generic
 	@ln -sfn /usr/include/$(MULTI)/asm $(B)/static/kernel/asm
 	@$(MAKE) --no-print-directory B=$(B)/static CC=musl-gcc STATIC=1 \
-	  SYSINC='-isystem $(B)/static/kernel' all
+	  SYSINC='-isystem $(B)/static/kernel' $(GOAL)
 
 D = $(DESTDIR)
 install: all
@@ -177,8 +182,9 @@ uninstall:
 clean:
 	rm -rf $(B)
 
-.PHONY: all test-programs check check-unit check-e2e check-fuzz check-system \
-	check-long lint bench coverage run deps static install uninstall clean
+.PHONY: all boxes test-programs check check-unit check-e2e check-fuzz \
+	check-system check-long lint bench coverage run deps \
+	static install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell [ ! -d $(B) ] || find $(B) \
