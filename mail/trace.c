@@ -35,9 +35,9 @@ static void word(struct fold *f, struct str s)
 /* ctext of RFC 5322 3.2.2 and blanks as they are, others as \xHH. */
 static void put_comment(struct buf *b, struct str s)
 {
-	size_t n = 0;
+	size_t n = 0, i;
 
-	for (size_t i = 0; i < s.n && n < COMMENT_MAX; i++) {
+	for (i = 0; i < s.n && n < COMMENT_MAX; i++) {
 		char c = s.p[i];
 
 		if (c >= 0x20 && c <= 0x7e && c != '(' && c != ')' &&
@@ -50,7 +50,7 @@ static void put_comment(struct buf *b, struct str s)
 			n += 4;
 		}
 	}
-	if (n >= COMMENT_MAX)
+	if (i < s.n)
 		buf_putz(b, "...");
 }
 
