@@ -33,31 +33,31 @@
 #include "mail/str.h"
 
 enum {
-	REQUEST_MAX = 2048,	/* octets of one record of this protocol */
+	REQUEST_MAX = 2048, /* octets of one record of this protocol */
 	REQUEST_FIELDS = 4,
-	REQUEST_TEXT_MAX = 160	/* octets of a verdict's text */
+	REQUEST_TEXT_MAX = 160 /* octets of a verdict's text */
 };
 
 enum request_flags {
-	REQUEST_LOCAL = 1	/* submitted on the unix socket */
+	REQUEST_LOCAL = 1 /* submitted on the unix socket */
 };
 
 /* One row per letter: what a record must look like, and when it may come. */
 struct request_rule {
 	char letter;
 	unsigned char nfields;
-	bool fd;		/* exactly one descriptor must come with it */
-	bool idle;		/* allowed when no R is open */
-	bool open;		/* allowed after an R */
+	bool fd;   /* exactly one descriptor must come with it */
+	bool idle; /* allowed when no R is open */
+	bool open; /* allowed after an R */
 	bool answered;
 };
-extern const struct request_rule request_rules[];	/* ends with letter 0 */
+extern const struct request_rule request_rules[]; /* ends with letter 0 */
 const struct request_rule *request_rule(char letter);
 
 struct request {
-	const struct request_rule *rule;	/* NULL for an answer */
+	const struct request_rule *rule; /* NULL for an answer */
 	char letter;
-	struct str field[REQUEST_FIELDS];	/* views into the record */
+	struct str field[REQUEST_FIELDS]; /* views into the record */
 };
 
 enum { REQUEST_BAD = 1 };
@@ -66,8 +66,8 @@ enum { REQUEST_BAD = 1 };
 int request_parse(struct str record, struct request *r);
 
 /* Splits an answer, letter and nfields expected.  0 or REQUEST_BAD. */
-int request_answer(struct str record, char letter, unsigned nfields,
-    struct request *r);
+int request_answer(
+    struct str record, char letter, unsigned nfields, struct request *r);
 
 /* Starts a record; then one request_field for each field.  A field with a NUL
  * in it, or one that does not fit, sets b->full. */
@@ -75,19 +75,19 @@ void request_begin(struct buf *b, char letter);
 void request_field(struct buf *b, struct str field);
 
 enum verdict_kind {
-	VERDICT_DONE,		/* can be, or has been, stored */
+	VERDICT_DONE, /* can be, or has been, stored */
 	VERDICT_LATER,
 	VERDICT_NEVER,
-	VERDICT_FORWARD		/* goes to other hosts too */
+	VERDICT_FORWARD /* goes to other hosts too */
 };
 
 struct verdict {
 	enum verdict_kind kind;
-	struct str status;	/* "5.1.1" */
-	struct str text;	/* printable ASCII */
+	struct str status; /* "5.1.1" */
+	struct str text;   /* printable ASCII */
 };
 
-void verdict_put(struct buf *b, const struct verdict *v);	/* 3 fields */
-int verdict_get(const struct request *r, struct verdict *v);	/* 0 or BAD */
+void verdict_put(struct buf *b, const struct verdict *v);    /* 3 fields */
+int verdict_get(const struct request *r, struct verdict *v); /* 0 or BAD */
 
 #endif

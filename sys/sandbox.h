@@ -16,19 +16,19 @@
  * 2 is standard error or the log.
  */
 enum {
-	SANDBOX_SPOOL_FD = 10,		/* the spool's queue directory */
-	SANDBOX_DELIVER_FD = 11,	/* SEQPACKET connection to deliver */
-	SANDBOX_LOG_FD = 12,		/* connected /dev/log, when syslog is used */
-	SANDBOX_PARENT_FD = 13,		/* SEQPACKET to the accept loop */
-	SANDBOX_RULESET_FD = 14,	/* Landlock's, until it is entered */
-	SANDBOX_FREE_FD = 16		/* the first that is free for others */
+	SANDBOX_SPOOL_FD = 10,   /* the spool's queue directory */
+	SANDBOX_DELIVER_FD = 11, /* SEQPACKET connection to deliver */
+	SANDBOX_LOG_FD = 12,     /* connected /dev/log, when syslog is used */
+	SANDBOX_PARENT_FD = 13,  /* SEQPACKET to the accept loop */
+	SANDBOX_RULESET_FD = 14, /* Landlock's, until it is entered */
+	SANDBOX_FREE_FD = 16     /* the first that is free for others */
 };
 
 enum sandbox_program { SANDBOX_SMTPD, SANDBOX_DELIVER };
 
 /* What came of it, for the log: "landlock=7 seccomp=yes". */
 struct sandbox_level {
-	int landlock_abi;	/* 0: not available */
+	int landlock_abi; /* 0: not available */
 };
 
 /*
@@ -39,8 +39,8 @@ struct sandbox_level {
  * when there is none.  *ruleset_fd is -1 when the kernel has no Landlock
  * (decided by the version query alone).  0 or -errno.
  */
-int sandbox_prepare(enum sandbox_program program, int spool_fd,
-    int *ruleset_fd, struct sandbox_level *level);
+int sandbox_prepare(enum sandbox_program program, int spool_fd, int *ruleset_fd,
+    struct sandbox_level *level);
 
 /*
  * Locks this process in for good: no_new_privs, non-dumpable, rlimits (core
@@ -57,7 +57,7 @@ int sandbox_enter(enum sandbox_program program, int ruleset_fd);
  * setgroups only with an empty list.  A small hand-built filter, since its
  * numbers are known only at run time.  0 or -errno.
  */
-int sandbox_limit_ids(uint32_t minimum, uint32_t own_uid, uint32_t own_gid,
-    uint32_t mail_gid);
+int sandbox_limit_ids(
+    uint32_t minimum, uint32_t own_uid, uint32_t own_gid, uint32_t mail_gid);
 
 #endif
