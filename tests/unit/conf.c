@@ -1,0 +1,170 @@
+/*
+ * postern.conf: what each key takes and what it refuses, with file and line.
+ */
+#include "sys/conf.h"
+#include "tests/unit/tap.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char file[] = "/tmp/postern-conf-XXXXXX";
+static struct conf conf;
+
+static int read_text(const char *text, char *why, size_t max)
+{
+	struct buf b = { .p = why, .cap = max };
+	FILE *f = fopen(file, "w");
+	int rc;
+
+	if (!f)
+		return -1000;
+	fputs(text, f);
+	fclose(f);
+	rc = conf_read(&conf, file, &b);
+	why[b.n < max ? b.n : max - 1] = '\0';
+	return rc;
+}
+
+/* Each of these is refused, on the line and for the reason named. */
+static void faults(void)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{ "bogus 1\n", ":1: 'bogus 1': unknown key" },
+		{ "# x\n\nhostname\n", ":3: 'hostname': a value is needed" },
+		{ "hostname a..b\n", "not a domain name" },
+		{ "hostname a\nhostname b\n", ":2: 'hostname b': given twice" },
+		{ "local-domains a b_ .c\n", "not a domain name" },
+		{ "relay-networks 10.0.0.1/8\n", "host bits" },
+		{ "relay-networks 10.0.0.0/33\n", "not an address" },
+		{ "mailbox maildir:Maildir\n", "absolute path" },
+		{ "mailbox ~/Maildir\n", "maildir:PATH" },
+		{ "mailbox lmtp:~/x\n", "absolute path" },
+		{ "users files:/x\n", "file:PATH" },
+		{ "users file:x\n", "absolute path" },
+		{ "aliases aliases\n", "absolute path" },
+		{ "message-size-limit 10X\n", "not a number" },
+		{ "message-size-limit 1\n", "out of range" },
+		{ "message-size-limit 99999999999999999G\n", "out of range" },
+		{ "message-size-limit 18446744073709551616\n", "not a number" },
+		{ "message-size-limit -1\n", "not a number" },
+		{ "recipient-limit 99\n", "out of range" },
+		{ "recipient-limit 4097\n", "out of range" },
+		{ "connection-limit 0\n", "out of range" },
+		{ "command-timeout 5\n"
+		  "command-timeout 5m\n",
+		    ":2: " },
+		{ "command-timeout 5x\n", "not a duration" },
+		{ "command-timeout 5M\n", "not a duration" },
+		{ "bare-newline yes\n", "reject, or normalize" },
+		{ "bare-newline normalize\n", "reject, or normalize" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char why[512];
+		int rc = read_text(rows[i].text, why, sizeof(why));
+
+		if (!tap_ok(rc == CONF_FAULT && strstr(why, rows[i].why) &&
+				strncmp(why, file, strlen(file)) == 0,
+			"fault %zu: %s", i, rows[i].why))
+			printf("#   rc %d: %s\n", rc, why);
+	}
+}
+
+static void defaults(void)
+{
+	char why[512];
+	struct netaddr a;
+
+	tap_ok(read_text("", why, sizeof(why)) == 0, "an empty file is good");
+	tap_ok(conf.hostname.n > 0 && conf.origin.n > 0, "names have defaults");
+	tap_ok(conf_has_domain(&conf.local_domains, STR("localhost")) &&
+		   conf_has_domain(&conf.local_domains, conf.hostname),
+	    "hostname and localhost are local");
+	tap_ok(netaddr_parse(STR("127.9.9.9"), &a) == 0 &&
+		   conf_has_net(&conf.relay_networks, &a),
+	    "loopback may relay");
+	tap_ok(netaddr_parse(STR("::1"), &a) == 0 &&
+		   conf_has_net(&conf.relay_networks, &a),
+	    "and so may ::1");
+	tap_ok(conf.mailbox == MAILBOX_MAILDIR &&
+		   strcmp(conf.mailbox_path, "~/Maildir") == 0,
+	    "~/Maildir");
+	tap_ok(conf.message_size_limit == 50u * 1024 * 1024, "50M");
+	tap_ok(!conf.users_file && conf.minimum_uid == 1000, "system users");
+}
+
+static void values(void)
+{
+	char why[512];
+	struct netaddr a;
+	int rc = read_text("hostname MX.Example.org # ours\n"
+			   "local-domains example.org\n"
+			   "local-domains B\xc3\xbc"
+			   "cher.example\n"
+			   "relay-networks none\n"
+			   "bare-newline normalize 192.0.2.0/24 2001:db8::/32\n"
+			   "mailbox mbox:/var/mail/%u\n"
+			   "users file:/etc/postern/users\n"
+			   "message-size-limit 10K\n"
+			   "command-timeout 2m\n"
+			   "   spool\t/a b\n",
+	    why, sizeof(why));
+
+	tap_ok(rc == 0, "a whole file: %s", rc == 0 ? "" : why);
+	tap_same(conf.hostname, STR("mx.example.org"), "A-labels, lower case");
+	tap_ok(conf_has_domain(&conf.local_domains, STR("example.org")) &&
+		   conf_has_domain(
+		       &conf.local_domains, STR("xn--bcher-kva.example")),
+	    "a list over two lines");
+	tap_ok(!conf_has_domain(&conf.local_domains, STR("localhost")),
+	    "a list that is given replaces the default");
+	tap_ok(netaddr_parse(STR("127.0.0.1"), &a) == 0 &&
+		   !conf_has_net(&conf.relay_networks, &a),
+	    "none is empty");
+	tap_ok(netaddr_parse(STR("192.0.2.7"), &a) == 0 &&
+		   conf_has_net(&conf.normalize_networks, &a),
+	    "normalize");
+	tap_ok(conf.mailbox == MAILBOX_MBOX &&
+		   strcmp(conf.mailbox_path, "/var/mail/%u") == 0,
+	    "mbox");
+	tap_ok(conf.users_file &&
+		   strcmp(conf.users_file, "/etc/postern/users") == 0,
+	    "users file");
+	tap_ok(conf.message_size_limit == 10240, "10K");
+	tap_ok(conf.command_timeout_s == 120, "2m");
+	tap_ok(strcmp(conf.spool, "/a b") == 0, "a path with a space");
+	tap_same(conf.origin.n > 0 ? STR("x") : STR(""), STR("x"), "origin");
+}
+
+/* A file that is too long, or not there, is no empty file. */
+static void unreadable(void)
+{
+	char why[512];
+	struct buf b = BUF(why);
+	FILE *f = fopen(file, "w");
+
+	for (int i = 0; f && i < CONF_TEXT_MAX; i++)
+		fputs("#\n", f);
+	if (f)
+		fclose(f);
+	tap_ok(conf_read(&conf, file, &b) < 0 && b.n > 0, "too long a file");
+	buf_clear(&b);
+	unlink(file);
+	tap_ok(conf_read(&conf, file, &b) < 0 && b.n > 0,
+	    "a file that was named and is not there");
+}
+
+int main(void)
+{
+	int fd = mkstemp(file);
+
+	if (fd >= 0)
+		close(fd);
+	faults();
+	defaults();
+	values();
+	unreadable();
+	return tap_done();
+}
