@@ -2,12 +2,14 @@
 
 After isolate() the process and its children have an empty network with a
 loopback device that answers for 192.0.2.0/24, 198.51.100.0/24 and
-2001:db8::/32, and an /etc/passwd with the accounts of USERS.  Nothing of it
-is seen by the rest of the machine, and it goes away with the process.
+2001:db8::/32, an /etc/passwd with the accounts of USERS, an empty /run, and a
+/dev of their own with the few devices that a program needs.  Nothing of it is
+seen by the rest of the machine, and it goes away with the process.
 """
 import ctypes
 import os
 import subprocess
+import tempfile
 
 NEWNS, NEWNET = 0x00020000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
@@ -32,8 +34,8 @@ def _check(rc, what):
         raise OSError(e, '%s: %s' % (what, os.strerror(e)))
 
 
-def _mount(source, target, flags):
-    _check(_libc.mount(source.encode(), target.encode(), None, flags, None),
+def _mount(source, target, flags, kind=None):
+    _check(_libc.mount(source.encode(), target.encode(), kind, flags, None),
            'mount ' + target)
 
 
@@ -56,6 +58,28 @@ def _accounts(directory):
     _overlay('/etc/group', 'group', group, directory)
 
 
+def _devices():
+    """A new /dev in which a test may put a log socket of its own."""
+    keep = ['null', 'zero', 'full', 'random', 'urandom', 'tty',
+            'fd', 'stdin', 'stdout', 'stderr', 'shm']
+    fresh = tempfile.mkdtemp(prefix='postern-dev-')
+    _mount('none', fresh, 0, b'tmpfs')
+    os.chmod(fresh, 0o755)
+    for name in keep:
+        old, new = '/dev/' + name, os.path.join(fresh, name)
+        if os.path.islink(old):
+            os.symlink(os.readlink(old), new)
+        elif os.path.isdir(old):
+            os.mkdir(new)
+            _mount(old, new, MS_BIND)
+        elif os.path.exists(old):
+            open(new, 'w').close()
+            _mount(old, new, MS_BIND)
+    _mount(fresh, '/dev', MS_BIND | MS_REC)
+    _check(_libc.umount2(fresh.encode(), 2), 'umount ' + fresh)
+    os.rmdir(fresh)
+
+
 def _network():
     for command in ('link set lo up',
                     'route add local 192.0.2.0/24 dev lo',
@@ -64,9 +88,10 @@ def _network():
         subprocess.run(['ip'] + command.split(), check=True)
 
 
-def isolate(directory):
+def isolate(directory, devices=True):
     """True when done (a second time it only tells); False as an ordinary
-    user, or where the machine does not allow it."""
+    user, or where the machine does not allow it.  devices: a /dev of our
+    own."""
     global _done
     if _done is not None:
         return _done
@@ -79,6 +104,9 @@ def isolate(directory):
         return False
     _mount('none', '/', MS_REC | MS_PRIVATE)
     _accounts(directory)
+    _mount('none', '/run', 0, b'tmpfs')
+    if devices:
+        _devices()
     _network()
     _done = True
     return True
