@@ -23,8 +23,7 @@
 enum {
 	FORK = 17,
 	FORK_ID_BITS = 0x00200000 | 0x01000000,
-	LEVEL_SOCKET = 1, /* SOL_SOCKET */
-	LOCKS_64 = 12     /* F_GETLK64, F_SETLK64; F_SETLKW64 is 14 */
+	LOCKS_64 = 12 /* F_GETLK64, F_SETLK64; F_SETLKW64 is 14 */
 };
 
 /* clang-format off */
@@ -182,12 +181,14 @@ static const struct policy_rule rules[] = {
 	/* libc's memory: private, of no file, not to be executed. */
 	ALLOW("brk", NO_CONDITION),
 	ALLOW_WIDE("mmap", LONG_WITHIN(2, PROT_READ | PROT_WRITE),
-	    LONG(3, MAP_PRIVATE | MAP_ANONYMOUS)),
+	    BITS(3, ~(uint64_t)MAP_FIXED, MAP_PRIVATE | MAP_ANONYMOUS)),
 	ALLOW_NARROW("mmap2", LONG_WITHIN(2, PROT_READ | PROT_WRITE),
-	    LONG(3, MAP_PRIVATE | MAP_ANONYMOUS)),
+	    BITS(3, ~(uint64_t)MAP_FIXED, MAP_PRIVATE | MAP_ANONYMOUS)),
+	ALLOW("mprotect", LONG_WITHIN(2, PROT_READ | PROT_WRITE)),	/* musl */
 	ALLOW("mremap", NO_CONDITION),
 	ALLOW("munmap", NO_CONDITION),
 	ALLOW("madvise", INT(2, MADV_DONTNEED)),
+	ALLOW("madvise", INT(2, MADV_FREE)),		/* musl */
 
 	/* Signals, and the way out. */
 	ALLOW("rt_sigaction", NO_CONDITION),	/* a worker's own handlers */

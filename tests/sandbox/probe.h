@@ -7,6 +7,7 @@
 #define TESTS_SANDBOX_PROBE_H
 
 #include <errno.h>
+#include <stddef.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -74,6 +75,20 @@ static inline int result(long r)
 {
 	return r < 0 ? errno : OK;
 }
+
+/* For a probe of several calls: the first that fails ends it. */
+#define STEP(call)                    \
+	do {                          \
+		if ((call) < 0)       \
+			return errno; \
+	} while (0)
+
+/* A probe of one call. */
+#define PROBE(name, call)            \
+	static int name(void)        \
+	{                            \
+		return result(call); \
+	}
 
 /* In the child: what is set up and locked, then the probe. */
 struct probe {
