@@ -1,6 +1,6 @@
 #!/bin/sh
 # fuzz.sh TARGET: run $B/TARGET (as tests/fuzz/NAME) for FUZZ_SECONDS over its
-# seeds, tests/fuzz/corpus/NAME, and what earlier runs found, $B/corpus/NAME.
+# seeds, tests/fuzz/corpus/NAME or what tests/fuzz/NAME.seeds writes, and what earlier runs found, $B/corpus/NAME.
 # One line of TAP; an input that breaks the property is left in $B/crashes.
 set -u
 B=${B:-build}
@@ -17,6 +17,11 @@ set -- "$B/$1" -max_total_time="${FUZZ_SECONDS:-4}" -timeout=10 -verbosity=1 \
 [ -e "tests/fuzz/$name.dict" ] && set -- "$@" -dict="tests/fuzz/$name.dict"
 set -- "$@" "$found"
 [ -d "$seeds" ] && set -- "$@" "$seeds"
+if [ -x "tests/fuzz/$name.seeds" ]; then
+	mkdir -p "$B/seeds/$name"
+	"tests/fuzz/$name.seeds" "$B/seeds/$name"
+	set -- "$@" "$B/seeds/$name"
+fi
 if "$@" >"$log" 2>&1; then
 	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 	echo "ok 1 - $name holds over $runs inputs"
