@@ -99,14 +99,13 @@ static void log_level(const struct sandbox_level *level)
 }
 
 /* The spool and the walls around it: what every session needs. */
-static int prepare(const struct conf *c)
+static int build_walls(const struct conf *c, struct sandbox_level *level)
 {
-	struct sandbox_level level;
 	int fd, rc = spool_open(c->spool, SANDBOX_SPOOL_FD);
 
 	if (rc == 0)
 		rc = sandbox_prepare(
-		    SANDBOX_SMTPD, SANDBOX_SPOOL_FD, &fd, &level);
+		    SANDBOX_SMTPD, SANDBOX_SPOOL_FD, &fd, level);
 	if (rc < 0) {
 		log_errno("sandbox", "prepare", -rc);
 		return rc;
@@ -114,8 +113,28 @@ static int prepare(const struct conf *c)
 	if (fd >= 0)
 		fd = io_move_fd(fd, SANDBOX_RULESET_FD);
 	ruleset_fd = fd;
-	log_level(&level);
 	return 0;
+}
+
+static int prepare(const struct conf *c)
+{
+	struct sandbox_level level;
+	int rc = build_walls(c, &level);
+
+	if (rc == 0)
+		log_level(&level);
+	return rc;
+}
+
+/* A line for every connection of inetd would be noise, but for a warning. */
+static int prepare_one(const struct conf *c)
+{
+	struct sandbox_level level;
+	int rc = build_walls(c, &level);
+
+	if (rc == 0 && level.landlock_abi == 0)
+		log_level(&level);
+	return rc;
 }
 
 /* From here on a stranger is heard. */
@@ -195,7 +214,7 @@ static int run_one(const struct options *o)
 		return fail("standard input is a socket nobody is at");
 	if (conf)
 		find_deliver(o, conf);
-	if (!conf || prepare(conf) < 0 || privilege_drop("_postern") < 0) {
+	if (!conf || prepare_one(conf) < 0 || privilege_drop("_postern") < 0) {
 		(void)privilege_drop("nobody");
 		conversation_deny(&c, "4.3.5",
 		    "configuration error here, "

@@ -9,9 +9,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { CONNECT_S = 5 };
 
 int64_t io_now_ms(void)
 {
@@ -173,6 +176,7 @@ int io_send_record(int sock, struct str s, int fd)
 
 int io_connect_unix(const char *path, int type)
 {
+	const struct timeval wait = { .tv_sec = CONNECT_S };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	size_t n = strlen(path);
 	int fd, rc;
@@ -183,6 +187,8 @@ int io_connect_unix(const char *path, int type)
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	/* A server that hangs, its queue full, must not hang us. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
 		return fd;
 	rc = -errno;

@@ -34,15 +34,17 @@ static void host_lookup(void *self, const struct addr *to, struct verdict *v)
 }
 
 /* Our own address as a literal is a local domain, RFC 5321 4.1.3. */
-static bool is_our_literal(const struct reception *r, struct str domain)
+static bool is_our_literal(const struct reception *r, struct str literal)
 {
-	char text[NET_TEXT_MAX + 8];
-	struct buf b = BUF(text);
+	static const struct str tag = { "ipv6:", 5 };
+	struct netaddr a;
 
-	if (r->peer.kind != PEER_INET)
+	if (r->peer.kind != PEER_INET || literal.n < 2)
 		return false;
-	netaddr_literal(&b, &r->peer.here);
-	return str_eqcase(domain, buf_str(&b));
+	literal = str_at(literal.p + 1, literal.n - 2);
+	if (str_startscase(literal, tag))
+		literal = str_skip(literal, tag.n);
+	return netaddr_parse(literal, &a) == 0 && netaddr_eq(&a, &r->peer.here);
 }
 
 static bool host_is_local(void *self, const struct addr *to)
