@@ -161,13 +161,14 @@ static int send_message(const struct session *s, int fd, int64_t deadline_ms)
 {
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf from = BUF(text), b = BUF(record);
-	struct stat st;
+	/* Not fstat: glibc makes it newfstatat, which the filter refuses. */
+	off_t size = lseek(fd, 0, SEEK_END);
 
-	if (fstat(fd, &st) != 0)
+	if (size < 0)
 		return -errno;
 	session_from_put(s, &from);
 	request_begin(&b, 'S');
-	put_number(&b, (uint64_t)st.st_size);
+	put_number(&b, (uint64_t)size);
 	request_field(&b, buf_str(&from));
 	return send_record(&b, fd, deadline_ms);
 }
