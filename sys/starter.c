@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +19,7 @@
 
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/sandbox.h"
 
 enum {
 	PATH_ROOM = 4096,
@@ -125,35 +125,61 @@ int starter_on_demand(const char *conf_path)
 	return rc;
 }
 
+static volatile sig_atomic_t must_stop;
+
+static void on_signal(int signo)
+{
+	if (signo == SIGTERM)
+		must_stop = 1;
+}
+
+/* Signals come in only while we wait. */
+static void take_signals(sigset_t *while_waiting)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	sigset_t block;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &block, while_waiting);
+	sigdelset(while_waiting, SIGTERM);
+	sigdelset(while_waiting, SIGCHLD);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGCHLD, &act, NULL);
+}
+
 /*
- * Runs deliver again and again until our parent is gone.  deliver changes its
- * identity, which takes the kernel's death signal away: so we pass it on.
+ * Runs deliver again and again until smtpd is gone, which shows in the end of
+ * the pipe on standard input: the kernel's death signal is not sent by a
+ * parent that has given up root to a child that has not.
  */
-static void keep(const char *path, const char *conf_path, const char *address)
+static void keep(
+    int alive_fd, const char *path, const char *conf_path, const char *address)
 {
 	struct timespec pause = { .tv_sec = RESTART_S };
-	sigset_t set;
+	struct pollfd p = { .fd = 0 };
+	sigset_t while_waiting;
+	pid_t pid = -1;
 
-	arrange(-1);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	for (;;) {
-		pid_t pid = fork();
-
-		if (pid == 0)
+	arrange(alive_fd);
+	take_signals(&while_waiting);
+	while (!must_stop && p.revents == 0) {
+		if (pid < 0)
+			pid = fork();
+		if (pid == 0) {
+			arrange(-1);
 			run(path, conf_path, address);
-		while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0)
-			if (sigwaitinfo(&set, NULL) == SIGTERM) {
-				kill(pid, SIGTERM);
-				_exit(0);
-			}
-		sigdelset(&set, SIGCHLD);
-		if (sigtimedwait(&set, NULL, &pause) == SIGTERM)
-			_exit(0);
-		sigaddset(&set, SIGCHLD);
+		}
+		(void)ppoll(&p, 1, pid < 0 ? &pause : NULL, &while_waiting);
+		if (pid > 0 && waitpid(pid, NULL, WNOHANG) == pid) {
+			pid = -1;
+			(void)ppoll(&p, 1, &pause, &while_waiting);
+		}
 	}
+	if (pid > 0)
+		kill(pid, SIGTERM);
+	_exit(0);
 }
 
 static int wait_ready(const char *path)
@@ -177,7 +203,8 @@ int starter_keep(const char *conf_path, const char *run_directory)
 	char path[PATH_ROOM], text[PATH_ROOM];
 	struct buf address = BUF(text);
 	int rc = find("deliver", path, sizeof(path));
-	pid_t self = getpid(), pid;
+	int alive[2];
+	pid_t pid;
 
 	buf_putz(&address, "unix:");
 	buf_putz(&address, run_directory);
@@ -187,15 +214,19 @@ int starter_keep(const char *conf_path, const char *run_directory)
 		return rc < 0 ? rc : -ENAMETOOLONG;
 	if (mkdir(run_directory, 0755) != 0 && errno != EEXIST)
 		log_errno("run-directory", run_directory, errno);
+	if (pipe2(alive, O_CLOEXEC) != 0)
+		return -errno;
 	pid = fork();
+	if (pid == 0) {
+		close(alive[1]);
+		keep(alive[0], path, conf_path, text);
+	}
+	close(alive[0]);
 	if (pid < 0)
 		return -errno;
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		if (getppid() == self)
-			keep(path, conf_path, text);
-		_exit(0);
-	}
+	/* Sessions close everything from that number on; we never do. */
+	(void)fcntl(alive[1], F_DUPFD_CLOEXEC, SANDBOX_FREE_FD);
+	close(alive[1]);
 	rc = wait_ready(text + 5);
 	if (rc < 0)
 		log_errno("deliver-start", text, -rc);

@@ -137,7 +137,7 @@ class Dialogue:
 
 def check_form(code, lines, after):
     """What holds for every reply: RFC 5321 4.2, RFC 2034 4."""
-    verb = after.split(b' ')[0].strip().upper()
+    verb = after.lstrip(b' ').split(b' ')[0].strip().upper()
     free = (code in (220, 354) or
             (code == 250 and verb in (b'EHLO', b'HELO')))
     for line in lines:
