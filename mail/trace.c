@@ -5,6 +5,8 @@
  */
 #include "mail/trace.h"
 
+#include <string.h>
+
 enum {
 	WIDTH = 78,       /* RFC 5322 2.1.1 */
 	COMMENT_MAX = 160 /* octets that a client's text may take */
@@ -54,19 +56,27 @@ static void put_comment(struct buf *b, struct str s)
 		buf_putz(b, "...");
 }
 
-/* What RFC 5321 4.4 calls a From-domain; names are A-labels even in
- * RFC 6531 3.7.1. */
+/*
+ * What RFC 5321 4.4 calls a From-domain; names are A-labels even in RFC 6531
+ * 3.7.1.  Of literals the general ones may hold what a careless reader of the
+ * field takes for a comment: those are none here.
+ */
 static bool helo_valid(struct str helo)
 {
 	char room[DOMAIN_MAX];
 	struct buf b = BUF(room);
+	bool literal = str_starts(helo, STR("["));
 
-	if (literal_valid(helo))
-		return helo.n <= DOMAIN_MAX;
-	for (size_t i = 0; i < helo.n; i++)
-		if (((unsigned char)helo.p[i] & 0x80) != 0)
+	if (literal && (helo.n > DOMAIN_MAX || !literal_valid(helo)))
+		return false;
+	for (size_t i = 0; i < helo.n; i++) {
+		char c = helo.p[i];
+
+		if (!str_isalpha(c) && !str_isdigit(c) &&
+		    (c == '\0' || memchr("[:].-_", c, 6) == NULL))
 			return false;
-	return domain_ascii(helo, &b) == 0;
+	}
+	return literal || domain_ascii(helo, &b) == 0;
 }
 
 static void put_peer(struct buf *b, const struct trace *t)

@@ -98,6 +98,8 @@ static const struct {
 	    S("Received: from [192.0.2.1] (helo b\\xc3\\xbccher.de)\n\tby") },
 	{ S("[1.2.3]"), S("192.0.2.1"), S(""),
 	    S("Received: from [192.0.2.1] (helo [1.2.3])\n\tby") },
+	{ S("[tag:a)b]"), S("192.0.2.1"), S(""),
+	    S("Received: from [192.0.2.1] (helo [tag:a\\x29b])\n\tby") },
 	{ S("a..b"), S("192.0.2.1"), S(""),
 	    S("Received: from [192.0.2.1] (helo a..b)\n\tby") },
 	{ S("localhost"), S(""), S("alice"),
