@@ -244,6 +244,12 @@ static void lengths(void)
 		   &small) == DOMAIN_BAD &&
 		   small.n == 0 && !small.full,
 	    "nor in UTF-8");
+	buf_clear(&small);
+	tap_ok(domain_unicode(STR("xn--4ca"), &small) == 0 && small.n == 2,
+	    "a letter for a reader");
+	small.n = 9;
+	tap_ok(domain_unicode(STR("xn--4ca"), &small) == 0 && small.full,
+	    "that finds no room");
 	tap_ok(domain_ascii(tap_run('\xc3', 5000), &b) == DOMAIN_BAD,
 	    "5000 octets that are no UTF-8");
 }
