@@ -146,6 +146,8 @@ static const struct {
 static const struct str bad_puny[] = {
 	S("a!"), S("tda\xc3\xbc"), S("\xc3\xbc-tda"), S("99999999"), S("9"),
 	S("zzzzzzzzzzz"), S("99999999999999999999999999"), S("0"),
+	/* Would wrap around to a code point. */
+	S("10959716a"), S("22809716a"),
 	/* The first and the last surrogate, and beyond the last code point. */
 	S("ib9b"), S("zy0c"), S("en32g"),
 };
@@ -182,13 +184,13 @@ static void names(void)
 	}
 }
 
-/* A name of n octets in labels of at most 63. */
+/* A name of n octets in labels of at most 61. */
 static struct str long_name(size_t n)
 {
 	static char text[DOMAIN_MAX + 8];
 
 	for (size_t i = 0; i < n; i++)
-		text[i] = i % 64 == 63 && i + 1 < n ? '.' : 'a';
+		text[i] = i % 61 == 60 && i + 1 < n ? '.' : 'a';
 	return str_at(text, n);
 }
 
