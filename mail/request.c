@@ -15,8 +15,7 @@ const struct request_rule request_rules[] = {
 };
 /* clang-format on */
 
-const struct request_rule *
-request_rule(char letter)
+const struct request_rule *request_rule(char letter)
 {
 	for (const struct request_rule *r = request_rules; r->letter; r++)
 		if (r->letter == letter)
@@ -25,8 +24,7 @@ request_rule(char letter)
 }
 
 /* Exactly n fields, each ended by NUL, and nothing behind them. */
-static int
-split(struct str s, unsigned n, struct request *r)
+static int split(struct str s, unsigned n, struct request *r)
 {
 	if (n > REQUEST_FIELDS)
 		return REQUEST_BAD;
@@ -41,8 +39,7 @@ split(struct str s, unsigned n, struct request *r)
 	return s.n == 0 ? 0 : REQUEST_BAD;
 }
 
-int
-request_parse(struct str record, struct request *r)
+int request_parse(struct str record, struct request *r)
 {
 	*r = (struct request){ 0 };
 	if (record.n == 0 || record.n > REQUEST_MAX)
@@ -54,9 +51,8 @@ request_parse(struct str record, struct request *r)
 	return split(str_skip(record, 1), r->rule->nfields, r);
 }
 
-int
-request_answer(struct str record, char letter, unsigned nfields,
-    struct request *r)
+int request_answer(
+    struct str record, char letter, unsigned nfields, struct request *r)
 {
 	*r = (struct request){ .letter = letter };
 	if (record.n == 0 || record.n > REQUEST_MAX || record.p[0] != letter)
@@ -64,15 +60,13 @@ request_answer(struct str record, char letter, unsigned nfields,
 	return split(str_skip(record, 1), nfields, r);
 }
 
-void
-request_begin(struct buf *b, char letter)
+void request_begin(struct buf *b, char letter)
 {
 	buf_clear(b);
 	buf_putc(b, letter);
 }
 
-void
-request_field(struct buf *b, struct str field)
+void request_field(struct buf *b, struct str field)
 {
 	if (str_find(field, '\0') < field.n) {
 		b->full = true;
@@ -98,8 +92,7 @@ static const struct {
 
 enum { NKINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
-void
-verdict_put(struct buf *b, const struct verdict *v)
+void verdict_put(struct buf *b, const struct verdict *v)
 {
 	char letter = 'L';
 
@@ -112,8 +105,7 @@ verdict_put(struct buf *b, const struct verdict *v)
 }
 
 /* "5.1.10": a class, and two numbers of at most three digits. */
-static bool
-is_status(struct str s, char class)
+static bool is_status(struct str s, char class)
 {
 	struct str part;
 
@@ -134,8 +126,7 @@ is_status(struct str s, char class)
 	return true;
 }
 
-int
-verdict_get(const struct request *r, struct verdict *v)
+int verdict_get(const struct request *r, struct verdict *v)
 {
 	struct str kind = r->field[0];
 
@@ -150,8 +141,8 @@ verdict_get(const struct request *r, struct verdict *v)
 		if (kind.n == 1 && kind.p[0] == kinds[i].letter) {
 			v->kind = kinds[i].kind;
 			return is_status(v->status, kinds[i].class)
-			    ? 0
-			    : REQUEST_BAD;
+				   ? 0
+				   : REQUEST_BAD;
 		}
 	return REQUEST_BAD;
 }

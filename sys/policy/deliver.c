@@ -150,6 +150,7 @@ static const struct policy_rule rules[] = {
 	ALLOW("landlock_restrict_self", NO_CONDITION),
 
 	/* Who am I. */
+	ALLOW("uname", NO_CONDITION),	/* the host's name, a new configuration */
 	ALLOW("getpid", NO_CONDITION),
 	ALLOW("getppid", NO_CONDITION),
 	ALLOW("gettid", NO_CONDITION),

@@ -1,0 +1,390 @@
+/*
+ * What smtpd asks, one request of a connection after the other.  A request
+ * is checked again octet by octet; whatever the table of mail/request.c does
+ * not allow ends that connection, and no other.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mail/addr.h"
+#include "sys/cache.h"
+#include "sys/io.h"
+#include "sys/job.h"
+#include "sys/poller.h"
+
+enum { TURNS = 64 }; /* requests in a row before others have theirs */
+
+static const struct verdict busy = { VERDICT_LATER, { "4.3.2", 5 },
+	{ "too busy, try again later", 25 } };
+static const struct verdict failed = { VERDICT_LATER, { "4.3.0", 5 },
+	{ "temporary failure, try again later", 34 } };
+
+static void ready(struct poller *p, unsigned c)
+{
+	struct conn *k = &p->conn[c];
+
+	k->state = CONN_READY;
+	poller_watch(p, WHAT_CONN, c, k->turn, k->fd, EPOLLIN, &k->events);
+}
+
+/* One answer to one request: there is room, or the peer does not listen. */
+static void reply(struct poller *p, unsigned c, struct str record)
+{
+	if (io_send_record(p->conn[c].fd, record, -1) < 0)
+		poller_end(p, c, "does not take its answers");
+	else
+		ready(p, c);
+}
+
+static void reply_verdict(struct poller *p, unsigned c, const struct verdict *v)
+{
+	char text[REQUEST_MAX];
+	struct buf b = BUF(text);
+
+	request_begin(&b, 'l');
+	verdict_put(&b, v);
+	reply(p, c, buf_str(&b));
+}
+
+/* S for recipients that no worker has: "later" for each, as they go out. */
+static void refuse(struct poller *p, unsigned c)
+{
+	struct conn *k = &p->conn[c];
+	char text[REQUEST_MAX];
+	struct buf b = BUF(text);
+	int rc = 0;
+
+	request_begin(&b, 's');
+	verdict_put(&b, &busy);
+	while (k->nanswered < k->nrcpt && rc == 0) {
+		rc = io_send_record(k->fd, buf_str(&b), -1);
+		k->nanswered += rc == 0;
+	}
+	if (rc == -EAGAIN) {
+		k->state = CONN_REFUSE;
+		poller_watch(
+		    p, WHAT_CONN, c, k->turn, k->fd, EPOLLOUT, &k->events);
+	} else if (rc < 0) {
+		poller_end(p, c, NULL);
+	} else {
+		k->nrcpt = k->nanswered = 0;
+		k->refused = false;
+		ready(p, c);
+	}
+}
+
+/* The worker is gone; what it owed is refused. */
+void attend_lost(struct poller *p, unsigned c)
+{
+	struct conn *k = &p->conn[c];
+	bool owes = k->state == CONN_STORE;
+
+	k->storer = -1;
+	k->refused = true;
+	if (owes)
+		refuse(p, c);
+	else if (k->state == CONN_FLUSH)
+		ready(p, c);
+}
+
+/* All verdicts of a message are out. */
+void attend_done(struct poller *p, unsigned c)
+{
+	struct conn *k = &p->conn[c];
+
+	k->nrcpt = k->nanswered = 0;
+	ready(p, c);
+}
+
+void attend_flushed(struct poller *p, unsigned c)
+{
+	if (p->conn[c].state == CONN_FLUSH)
+		ready(p, c);
+}
+
+/* A recipient with its plan for the worker. */
+static void pass_rcpt(
+    struct poller *p, unsigned c, struct str address, struct str plan)
+{
+	static char text[POLLER_RECORD];
+	struct conn *k = &p->conn[c];
+	struct buf b = BUF(text);
+	int rc;
+
+	if (k->refused) {
+		ready(p, c);
+		return;
+	}
+	request_begin(&b, 'R');
+	request_field(&b, address);
+	buf_put(&b, plan);
+	rc = staff_send(p, c, buf_str(&b), -1);
+	if (rc == STAFF_HELD)
+		k->state = CONN_FLUSH;
+	else
+		ready(p, c); /* also when the worker has just gone */
+}
+
+static void pass_verdict(
+    struct poller *p, unsigned c, struct str address, const struct verdict *v)
+{
+	char text[REQUEST_MAX];
+	struct buf b = BUF(text);
+
+	plan_put(&b, v, false);
+	pass_rcpt(p, c, address, buf_str(&b));
+}
+
+/* The plan that was known, or found, for L or R. */
+static void use_plan(
+    struct poller *p, unsigned c, const struct request *r, struct str plan)
+{
+	struct plan parsed;
+
+	if (r->letter == 'R')
+		pass_rcpt(p, c, r->field[3], plan);
+	else if (plan_get(plan, &parsed) == 0)
+		reply_verdict(p, c, &parsed.verdict);
+	else
+		reply_verdict(p, c, &failed);
+}
+
+/* Nobody can look: that is the answer. */
+static void use_verdict(struct poller *p, unsigned c, const struct request *r,
+    const struct verdict *v)
+{
+	if (r->letter == 'U')
+		reply(p, c, str_at("u", 2));
+	else if (r->letter == 'R')
+		pass_verdict(p, c, r->field[3], v);
+	else
+		reply_verdict(p, c, v);
+}
+
+void attend_answer(
+    struct poller *p, unsigned c, struct str question, struct str answer)
+{
+	struct request r, u;
+
+	if (request_parse(question, &r) != 0)
+		return;
+	if (answer.n < 2)
+		use_verdict(p, c, &r, &failed);
+	else if (r.letter != 'U')
+		use_plan(p, c, &r, str_skip(answer, 1));
+	else if (request_answer(answer, 'u', 1, &u) == 0)
+		reply(p, c, answer);
+	else
+		use_verdict(p, c, &r, &failed);
+}
+
+/*
+ * Does what U, L or R asks for, as far as workers are to be had.  False when
+ * it would have to wait for one; with `last`, it is refused instead.
+ */
+static bool serve(struct poller *p, unsigned c, const struct request *r,
+    struct str record, bool last)
+{
+	struct conn *k = &p->conn[c];
+	struct str plan;
+
+	if (r->letter == 'R' && !k->refused && k->storer < 0 &&
+	    staff_bind(p, c) < 0) {
+		if (!last)
+			return false;
+		k->refused = true;
+	}
+	if (r->letter == 'R' && k->refused) {
+		ready(p, c);
+		return true;
+	}
+	if (r->letter != 'U' && cache_get(r, p->now_ms, &plan)) {
+		use_plan(p, c, r, plan);
+		return true;
+	}
+	if (staff_ask(p, c, record) == 0) {
+		k->state = CONN_LOOKUP;
+		return true;
+	}
+	if (!last)
+		return false;
+	use_verdict(p, c, r, &busy);
+	return true;
+}
+
+/* Waits in line, unless that is long already or nobody moves. */
+static void stand_in_line(
+    struct poller *p, unsigned c, const struct request *r, struct str record)
+{
+	struct waiting *w = &p->line[p->nline];
+	struct buf b;
+
+	if (p->nline == POLLER_LINE || staff_stuck(p)) {
+		(void)serve(p, c, r, record, true);
+		return;
+	}
+	b = BUF(w->text);
+	buf_put(&b, record);
+	w->n = b.n;
+	w->conn = (int)c;
+	w->turn = p->conn[c].turn;
+	w->since_ms = p->now_ms;
+	p->conn[c].state = CONN_LINE;
+	p->nline++;
+}
+
+/* Whoever stands in line tries again; the others close up. */
+void attend_line(struct poller *p)
+{
+	bool stuck = p->nline > 0 && staff_stuck(p);
+	unsigned n = p->nline, kept = 0;
+
+	p->nline = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct waiting *w = &p->line[i];
+		unsigned c = (unsigned)w->conn;
+		struct str record = str_at(w->text, w->n);
+		bool last = stuck || p->now_ms - w->since_ms >= POLLER_LINE_MS;
+		struct request r;
+
+		if (p->conn[c].turn != w->turn ||
+		    p->conn[c].state != CONN_LINE ||
+		    request_parse(record, &r) != 0 ||
+		    serve(p, c, &r, record, last))
+			continue;
+		if (kept != i)
+			p->line[kept] = *w;
+		kept++;
+	}
+	p->nline = kept;
+}
+
+static bool is_text(struct str s, size_t max)
+{
+	if (s.n > max)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* Fields as smtpd makes them; it may be that it is no longer smtpd. */
+static bool is_sane(const struct request *r)
+{
+	uint64_t n;
+
+	switch (r->letter) {
+	case 'U':
+		return str_u64(r->field[0], &n) == 0 && n <= UINT32_MAX;
+	case 'S':
+		return str_u64(r->field[0], &n) == 0 && n <= INT64_MAX &&
+		       is_text(r->field[1], ADDR_TEXT_MAX);
+	case 'R':
+		if (!is_text(r->field[3], ADDR_TEXT_MAX))
+			return false;
+		break;
+	default:
+		break;
+	}
+	return str_u64(r->field[0], &n) == 0 && n <= REQUEST_LOCAL &&
+	       r->field[1].n <= LOCAL_MAX &&
+	       str_find(r->field[1], '\n') == r->field[1].n &&
+	       str_find(r->field[1], '\r') == r->field[1].n &&
+	       is_text(r->field[2], DOMAIN_MAX) &&
+	       str_find(r->field[2], '/') == r->field[2].n;
+}
+
+/* S: the message goes to the worker that has its recipients. */
+static void hand_over(
+    struct poller *p, unsigned c, const struct request *r, int fd)
+{
+	struct conn *k = &p->conn[c];
+	char text[REQUEST_MAX];
+	struct buf b = BUF(text);
+
+	if (k->refused || k->storer < 0) {
+		close(fd);
+		refuse(p, c);
+		return;
+	}
+	request_begin(&b, 'S');
+	buf_u64(&b, k->uid);
+	buf_putc(&b, '\0');
+	request_field(&b, r->field[0]);
+	request_field(&b, r->field[1]);
+	k->state = CONN_STORE;
+	k->nanswered = 0;
+	(void)staff_send(p, c, buf_str(&b), fd);
+}
+
+/* Checks and starts one request; NULL, or what is wrong with it. */
+static const char *take(struct poller *p, unsigned c, struct str record, int fd)
+{
+	struct conn *k = &p->conn[c];
+	struct request r;
+
+	if (request_parse(record, &r) != 0)
+		return "a record that is not understood";
+	if (r.rule->fd != (fd >= 0))
+		return "a descriptor too many or too few";
+	if (k->nrcpt > 0 ? !r.rule->open : !r.rule->idle)
+		return "a request out of order";
+	if (!is_sane(&r))
+		return "a field that is not allowed";
+	if (r.letter == 'S') {
+		hand_over(p, c, &r, fd);
+		return NULL;
+	}
+	if (r.letter == 'R' && k->nrcpt++ == JOB_RCPTS)
+		return "too many recipients";
+	if (!serve(p, c, &r, record, false))
+		stand_in_line(p, c, &r, record);
+	return NULL;
+}
+
+void attend_readable(struct poller *p, unsigned c)
+{
+	char text[REQUEST_MAX];
+	struct conn *k = &p->conn[c];
+	uint32_t turn = k->turn;
+
+	for (unsigned i = 0; i < TURNS; i++) {
+		struct buf b = BUF(text);
+		const char *why;
+		bool answered;
+		ssize_t n;
+		int fd;
+
+		n = io_recv_record(k->fd, &b, &fd, MSG_DONTWAIT);
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) {
+			poller_end(p, c,
+			    n == 0           ? NULL
+			    : n == -EMSGSIZE ? "a record that is too long"
+					     : "an error of its socket");
+			return;
+		}
+		answered = text[0] != 'R';
+		why = take(p, c, buf_str(&b), fd);
+		if (why) {
+			if (fd >= 0)
+				close(fd);
+			poller_end(p, c, why);
+			return;
+		}
+		if (answered || k->turn != turn || k->state != CONN_READY)
+			return;
+	}
+}
+
+void attend_writable(struct poller *p, unsigned c)
+{
+	if (p->conn[c].state == CONN_REFUSE)
+		refuse(p, c);
+	else if (p->conn[c].state == CONN_STORE)
+		staff_resume(p, c);
+}

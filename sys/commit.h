@@ -1,0 +1,27 @@
+/*
+ * Puts a message into all mailboxes of a job, or into none.
+ */
+#ifndef SYS_COMMIT_H
+#define SYS_COMMIT_H
+
+#include "sys/identity.h"
+#include "sys/job.h"
+
+struct commit {
+	const struct identity *self;
+	struct str hostname;
+	gid_t mail_gid; /* of mbox files in /var/mail */
+	uint32_t minimum_uid;
+	struct str sender; /* reverse-path, empty for the null one */
+	int content;
+	uint64_t size;
+};
+
+/*
+ * Sets the outcome of every copy.  First each is written, then all get their
+ * names, then all are made to last; when one fails before the names, nothing
+ * is left of any.  VERDICT_DONE only for what is on stable storage.
+ */
+void commit_job(const struct commit *c, struct job *j);
+
+#endif

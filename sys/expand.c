@@ -1,0 +1,333 @@
+/*
+ * The expansion of one recipient.  Its answer is the gravest thing that was
+ * met on the way: something that cannot be settled now (a mailbox that is
+ * not there, an alias that is not understood) before an address of another
+ * host, before mailboxes, before nothing.  So no copy is forgotten because
+ * the others went well.
+ *
+ * A name met again within its own expansion is that user himself: "bob: bob,
+ * carol" keeps a copy, and "root: postmaster" with "postmaster: root" ends
+ * in root's mailbox.
+ */
+#include "sys/expand.h"
+
+#include <errno.h>
+
+#include "mail/addr.h"
+#include "mail/alias.h"
+#include "sys/aliases.h"
+#include "sys/failure.h"
+#include "sys/log.h"
+
+struct state {
+	struct expand *x;
+	unsigned flags;
+	struct str domain; /* for %d and the owners of lists */
+	unsigned naddresses, nboxes;
+	bool later, forward, brief;
+	struct verdict why; /* if later */
+};
+
+/* The aliases we are in, innermost first. */
+struct chain {
+	const struct chain *up;
+	struct str name;
+	struct str owner; /* reverse-path of what comes out, or empty */
+	unsigned depth;
+};
+
+static void add_name(struct state *s, struct str name, const struct chain *up);
+
+static void later(struct state *s, struct verdict why)
+{
+	if (!s->later)
+		s->why = why;
+	s->later = true;
+}
+
+/* A fault of the alias file: logged, and temporary, for it can be mended. */
+static void alias_fault(struct state *s, struct str what, const char *error)
+{
+	struct log l;
+
+	log_begin(&l, LOGL_ERR, "alias");
+	log_str(&l, "target", what);
+	log_str(&l, "error", str_of(error));
+	log_end(&l);
+	later(s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
+		     STR("an alias cannot be followed now") });
+}
+
+/* The others of the list shall not go without because of one. */
+static void skip_member(struct str name)
+{
+	struct log l;
+
+	log_begin(&l, LOGL_WARNING, "alias");
+	log_str(&l, "target", name);
+	log_str(&l, "error", STR("no such user, left out"));
+	log_end(&l);
+}
+
+static void alias_loop(struct state *s, struct str what, const char *error)
+{
+	alias_fault(s, what, error);
+	s->why.status = STR("4.4.6");
+}
+
+static void add_box(struct state *s, struct box *box, const struct chain *up)
+{
+	box->owner = up ? up->owner : STR("");
+	plan_box(&s->x->boxes, box);
+	s->nboxes++;
+}
+
+static void add_root(struct state *s, const struct chain *up)
+{
+	const struct identity *self = s->x->self;
+	struct box box = { BOX_MAILDIR, self->uid, self->gid, STR("root"),
+		str_of(s->x->conf->root_mailbox), STR("") };
+
+	add_box(s, &box, up);
+}
+
+/* An account of the system: root answers for what local programs send it. */
+static int add_system(struct state *s, const struct chain *up)
+{
+	if ((s->flags & REQUEST_LOCAL) == 0)
+		return USERS_NONE;
+	add_name(s, STR("root"), up);
+	return 0;
+}
+
+/* The user of exactly this name.  0 (whatever came of it) or USERS_NONE. */
+static int add_user(struct state *s, struct str name, const struct chain *up)
+{
+	static struct user user;
+	int rc;
+
+	if (str_eqcase(name, STR("root"))) {
+		add_root(s, up);
+		return 0;
+	}
+	rc = users_find(&s->x->users, name, s->domain, &user);
+	if (rc == USERS_NONE && s->x->conf->users_file &&
+	    (s->flags & REQUEST_LOCAL) != 0)
+		rc = users_is_system(&s->x->users, name);
+	if (rc == USERS_SYSTEM)
+		return add_system(s, up);
+	if (rc == USERS_NONE)
+		return rc;
+	if (rc == 0)
+		add_box(s, &user.box, up);
+	else
+		later(s, failure_verdict(rc));
+	return 0;
+}
+
+static void add_address(
+    struct state *s, struct str text, const struct chain *up)
+{
+	struct addr a;
+
+	if (addr_mailbox(text, ADDR_UTF8_OK, &a) != 0)
+		alias_fault(s, text, "not an address");
+	else if (a.host == HOST_NAME &&
+		 conf_has_domain(&s->x->conf->local_domains, addr_domain(&a)))
+		add_name(s, addr_local(&a), up);
+	else
+		s->forward = true;
+}
+
+static void add_targets(
+    struct state *s, struct str targets, const struct chain *up);
+
+/* The members in a file, which are not remembered: it may change unseen. */
+static void add_include(
+    struct state *s, struct str path, const struct chain *up)
+{
+	struct buf *room = &s->x->include;
+	size_t mark = room->n;
+	int rc;
+
+	s->brief = true;
+	rc = up->depth >= EXPAND_DEPTH
+		 ? -1
+		 : aliases_include(s->x->self, path, room);
+	if (rc == 0) {
+		struct chain c = { up, STR(""), up->owner, up->depth + 1 };
+
+		add_targets(s, str_at(room->p + mark, room->n - mark), &c);
+	} else {
+		alias_fault(s, path, "cannot be included");
+	}
+	room->n = mark;
+}
+
+static void add_target(
+    struct state *s, const struct alias_target *t, const struct chain *up)
+{
+	if (++s->naddresses > EXPAND_ADDRESSES) {
+		if (s->naddresses == EXPAND_ADDRESSES + 1)
+			alias_loop(s, t->text, "too many addresses");
+		return;
+	}
+	switch (t->kind) {
+	case ALIAS_USER:
+		add_name(s, t->text, up);
+		break;
+	case ALIAS_FINAL:
+		if (add_user(s, t->text, up) != 0)
+			skip_member(t->text);
+		break;
+	case ALIAS_ADDRESS:
+		add_address(s, t->text, up);
+		break;
+	case ALIAS_INCLUDE:
+		add_include(s, t->text, up);
+		break;
+	case ALIAS_COMMAND:
+	case ALIAS_FILE:
+		alias_fault(s, t->text, "commands and files are not enabled");
+		break;
+	}
+}
+
+static void add_targets(
+    struct state *s, struct str targets, const struct chain *up)
+{
+	char room[ALIAS_TARGET_MAX];
+	struct alias_target t;
+	int rc;
+
+	while ((rc = alias_target_next(&targets, room, &t)) != ALIAS_END &&
+	       s->naddresses <= EXPAND_ADDRESSES) {
+		if (rc == 0)
+			add_target(s, &t, up);
+		else
+			alias_fault(s, str_head(targets, 0), "not understood");
+	}
+}
+
+/* owner-NAME@DOMAIN into *b when there is such an alias. */
+static void find_owner(struct state *s, struct str name, struct buf *b)
+{
+	struct addr a = { .host = HOST_NAME };
+	struct buf local = BUF(a.local), domain = BUF(a.domain);
+	struct str targets;
+
+	buf_putz(&local, "owner-");
+	buf_lower(&local, name);
+	buf_put(&domain, s->domain);
+	if (local.full || domain.full || str_startscase(name, STR("owner-")) ||
+	    aliases_find(&s->x->aliases, buf_str(&local), &targets) != 0)
+		return;
+	a.nlocal = (unsigned char)local.n;
+	a.ndomain = (unsigned char)domain.n;
+	addr_put(b, &a);
+}
+
+/* The alias of exactly this name.  0 or ALIASES_NONE. */
+static int add_alias(struct state *s, struct str name, const struct chain *up)
+{
+	struct chain c = { up, name, up ? up->owner : STR(""),
+		up ? up->depth + 1 : 1 };
+	char text[ADDR_TEXT_MAX];
+	struct buf owner = BUF(text);
+	struct str targets;
+
+	if (aliases_find(&s->x->aliases, name, &targets) != 0)
+		return ALIASES_NONE;
+	if (c.depth > EXPAND_DEPTH) {
+		alias_loop(s, name, "too many aliases of aliases");
+		return 0;
+	}
+	find_owner(s, name, &owner);
+	if (owner.n > 0 && !owner.full)
+		c.owner = buf_str(&owner);
+	add_targets(s, targets, &c);
+	return 0;
+}
+
+static bool is_within(const struct chain *c, struct str name)
+{
+	for (; c; c = c->up)
+		if (str_eqcase(c->name, name))
+			return true;
+	return false;
+}
+
+/* One spelling of a name.  0, or USERS_NONE: nobody is called so. */
+static int try_name(struct state *s, struct str name, const struct chain *up)
+{
+	bool again = is_within(up, name);
+
+	if (name.n == 0)
+		return USERS_NONE;
+	if (!again && add_alias(s, name, up) == 0)
+		return 0;
+	if (add_user(s, name, up) == 0)
+		return 0;
+	if (again) {
+		alias_loop(s, name, "an alias leads to itself");
+		return 0;
+	}
+	if (!str_eqcase(name, STR("postmaster")))
+		return USERS_NONE;
+	add_name(s, STR("root"), up);
+	return 0;
+}
+
+/* The name, then without its +tag, then, for a recipient, the catch-all. */
+static void add_name(struct state *s, struct str name, const struct chain *up)
+{
+	size_t plus = str_find(name, '+');
+
+	if (try_name(s, name, up) == 0)
+		return;
+	if (plus < name.n && try_name(s, str_head(name, plus), up) == 0)
+		return;
+	if (!up)
+		(void)add_alias(s, STR("*"), up);
+	else
+		skip_member(name);
+}
+
+static struct verdict conclude(const struct state *s)
+{
+	if (s->later)
+		return s->why;
+	if (s->forward)
+		return (struct verdict){ VERDICT_FORWARD, STR("4.3.0"),
+			STR("leads to other hosts, not possible now") };
+	if (s->nboxes > 0)
+		return (
+		    struct verdict){ VERDICT_DONE, STR("2.1.5"), STR("good") };
+	return (struct verdict){ VERDICT_NEVER, STR("5.1.1"),
+		STR("no such user here") };
+}
+
+void expand_plan(struct expand *x, unsigned flags, struct str name,
+    struct str domain, struct buf *out)
+{
+	struct state s = { .x = x, .flags = flags };
+	int rc = aliases_refresh(&x->aliases, x->conf->aliases);
+	struct verdict v;
+
+	buf_clear(&x->boxes);
+	buf_clear(&x->include);
+	s.domain = conf_has_domain(&x->conf->local_domains, domain)
+		       ? domain
+		       : x->conf->hostname;
+	if (rc < 0)
+		later(&s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
+			      STR("the alias file cannot be read now") });
+	else
+		add_name(&s, name, NULL);
+	if (x->boxes.full || s.nboxes > PLAN_BOXES)
+		later(&s, failure_verdict(-E2BIG));
+	v = conclude(&s);
+	plan_put(out, &v, v.kind == VERDICT_DONE && !s.brief);
+	if (v.kind == VERDICT_DONE)
+		buf_put(out, buf_str(&x->boxes));
+}

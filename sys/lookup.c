@@ -1,0 +1,103 @@
+/*
+ * The worker keeps the configuration, the users file and the alias file in
+ * memory and looks before each answer whether they changed.
+ */
+#include "sys/lookup.h"
+
+#include <unistd.h>
+
+#include "sys/aliases.h"
+#include "sys/expand.h"
+#include "sys/io.h"
+#include "sys/plan.h"
+#include "sys/reload.h"
+
+static char aliases_text[ALIASES_TEXT_MAX];
+static char include_text[ALIASES_INCLUDE_MAX];
+static char users_text[USERS_TEXT_MAX];
+static char boxes_text[PLAN_MAX];
+static char answer_text[PLAN_MAX];
+static struct reload conf;
+
+static void setup(struct expand *x, const struct identity *self)
+{
+	*x = (struct expand){ .self = self };
+	x->users.self = self;
+	x->users.file.b = BUF(users_text);
+	x->aliases.b = BUF(aliases_text);
+	x->include = BUF(include_text);
+	x->boxes = BUF(boxes_text);
+}
+
+/*
+ * The minimum uid may rise but not fall while we run: the filter of the
+ * store workers was made for what it was at first.
+ */
+static void configure(struct expand *x)
+{
+	if (!reload_check(&conf))
+		return;
+	x->conf = x->users.conf = conf.now;
+	if (x->users.minimum_uid < conf.now->minimum_uid)
+		x->users.minimum_uid = conf.now->minimum_uid;
+	x->users.file.read = x->aliases.read = false;
+}
+
+static void answer_user(struct str uid, struct buf *b)
+{
+	char text[USERS_NAME_MAX];
+	struct buf name = BUF(text);
+	uint64_t n;
+
+	if (str_u64(uid, &n) == 0 && n < (uid_t)-1)
+		users_name((uid_t)n, &name);
+	request_begin(b, 'u');
+	request_field(b, name.full ? STR("") : buf_str(&name));
+}
+
+static void answer_plan(
+    struct expand *x, const struct request *r, struct buf *b)
+{
+	static const struct verdict unconfigured = { VERDICT_LATER,
+		{ "4.3.5", 5 }, { "the configuration is broken", 27 } };
+	static const struct verdict too_much = { VERDICT_LATER, { "4.5.3", 5 },
+		{ "too many mailboxes", 18 } };
+	uint64_t flags = 0;
+
+	(void)str_u64(r->field[0], &flags);
+	request_begin(b, 'p');
+	if (conf.now)
+		expand_plan(x, (unsigned)flags, r->field[1], r->field[2], b);
+	else
+		plan_put(b, &unconfigured, false);
+	if (b->full) {
+		*b = BUF(answer_text);
+		request_begin(b, 'p');
+		plan_put(b, &too_much, false);
+	}
+}
+
+void lookup_serve(int sock, const char *conf_path, const struct identity *self)
+{
+	char question[REQUEST_MAX];
+	struct buf in = BUF(question), out = BUF(answer_text);
+	static struct expand x;
+	struct request r;
+	int fd;
+
+	conf.path = conf_path;
+	setup(&x, self);
+	while (io_recv_record(sock, &in, &fd, 0) > 0 && fd < 0) {
+		alarm(LOOKUP_DEADLINE_S);
+		configure(&x);
+		if (request_parse(buf_str(&in), &r) != 0)
+			return;
+		if (r.letter == 'U')
+			answer_user(r.field[0], &out);
+		else
+			answer_plan(&x, &r, &out);
+		alarm(0);
+		if (io_send_record(sock, buf_str(&out), -1) < 0)
+			return;
+	}
+}

@@ -1,0 +1,86 @@
+/*
+ * Plans as records of NUL-ended fields, like those of mail/request.h.  The
+ * worker that reads one has more rights than the one that wrote it, so every
+ * field is checked for its form; which ids are good at all is said by the
+ * worker's filter.
+ */
+#include "sys/plan.h"
+
+void plan_put(struct buf *b, const struct verdict *v, bool lasting)
+{
+	verdict_put(b, v);
+	request_field(b, lasting ? STR("1") : STR("0"));
+}
+
+static void put_number(struct buf *b, uint64_t n)
+{
+	buf_u64(b, n);
+	buf_putc(b, '\0');
+}
+
+void plan_box(struct buf *b, const struct box *box)
+{
+	put_number(b, box->kind);
+	put_number(b, box->uid);
+	put_number(b, box->gid);
+	request_field(b, box->user);
+	request_field(b, box->path);
+	request_field(b, box->owner);
+}
+
+int plan_field(struct str *s, struct str *field)
+{
+	size_t end = str_find(*s, '\0');
+
+	if (end == s->n)
+		return PLAN_BAD;
+	*field = str_head(*s, end);
+	*s = str_skip(*s, end + 1);
+	return 0;
+}
+
+int plan_number(struct str *s, uint64_t max, uint64_t *n)
+{
+	struct str field;
+
+	if (plan_field(s, &field) != 0 || str_u64(field, n) != 0 || *n > max)
+		return PLAN_BAD;
+	return 0;
+}
+
+int plan_get(struct str s, struct plan *p)
+{
+	struct request r = { .letter = 'p' };
+	uint64_t lasting;
+
+	for (unsigned i = 0; i < 3; i++)
+		if (plan_field(&s, &r.field[i]) != 0)
+			return PLAN_BAD;
+	if (verdict_get(&r, &p->verdict) != 0 ||
+	    plan_number(&s, 1, &lasting) != 0)
+		return PLAN_BAD;
+	p->lasting = lasting == 1;
+	p->boxes = s;
+	return 0;
+}
+
+int plan_next(struct str *boxes, struct box *box)
+{
+	uint64_t kind, uid, gid;
+
+	if (boxes->n == 0)
+		return PLAN_END;
+	if (plan_number(boxes, BOX_LMTP, &kind) != 0 ||
+	    plan_number(boxes, UINT32_MAX - 1, &uid) != 0 ||
+	    plan_number(boxes, UINT32_MAX - 1, &gid) != 0 ||
+	    plan_field(boxes, &box->user) != 0 ||
+	    plan_field(boxes, &box->path) != 0 ||
+	    plan_field(boxes, &box->owner) != 0)
+		return PLAN_BAD;
+	box->kind = (enum box_kind)kind;
+	box->uid = (uint32_t)uid;
+	box->gid = (uint32_t)gid;
+	if (uid == 0 || box->path.n == 0 || box->path.p[0] != '/')
+		return PLAN_BAD;
+	return 0;
+}

@@ -1,0 +1,162 @@
+/*
+ * deliver's event loop: connections of smtpd on one side, workers on the
+ * other.  It hands on what it is given and never waits for anything but the
+ * next event: no look-up, no file of a user, no process.
+ */
+#ifndef SYS_POLLER_H
+#define SYS_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "mail/request.h"
+#include "sys/identity.h"
+#include "sys/listen.h"
+#include "sys/plan.h"
+#include "sys/pool.h"
+#include "sys/reload.h"
+#include "sys/store.h"
+
+enum {
+	POLLER_CONNS = 4096,
+	POLLER_LOOKERS = 4,  /* lookup workers */
+	POLLER_STORERS = 20, /* store workers */
+	POLLER_LINE = 256,   /* requests that wait for a worker */
+	POLLER_RECORD = PLAN_MAX + REQUEST_MAX,
+	/* Milliseconds. */
+	POLLER_LINE_MS = 5000, /* to wait in line ... */
+	POLLER_STUCK_MS =
+	    1000, /* ... but not when no worker moved for so long */
+	POLLER_OPEN_MS = 10000, /* from the first R to S */
+	POLLER_STORE_MS = 300000,
+	POLLER_LOOKUP_MS = 32000, /* a little more than it gives itself */
+	POLLER_SPARE_MS = 60000, /* an idle store worker, and an idle deliver */
+	POLLER_LEAVE_MS = 30000  /* after SIGTERM */
+};
+
+/* What a connection waits for. */
+enum conn_state {
+	CONN_FREE,
+	CONN_READY,  /* its next request */
+	CONN_LINE,   /* a worker for its request */
+	CONN_LOOKUP, /* the answer of a lookup worker */
+	CONN_FLUSH,  /* its store worker to take a record */
+	CONN_STORE,  /* verdicts of its store worker */
+	CONN_REFUSE  /* itself to take verdicts that were refused */
+};
+
+struct conn {
+	int fd;
+	enum conn_state state;
+	uint32_t turn; /* tells this user of the slot from others */
+	uid_t uid;
+	unsigned nrcpt;     /* R that are open */
+	unsigned nanswered; /* verdicts sent for S */
+	int storer;         /* bound; -1 */
+	bool refused;       /* no worker: S will be answered by "later" */
+	unsigned events;    /* that epoll watches */
+};
+
+/* A lookup worker and its question. */
+struct looker {
+	struct worker w;
+	int conn;      /* -1: nobody waits for the answer */
+	uint32_t turn; /* of that connection */
+	bool busy;
+	int64_t since_ms;
+	uint64_t age; /* of the cache when it was asked */
+	size_t nquestion;
+	char question[REQUEST_MAX];
+};
+
+/* A store worker. */
+struct storer {
+	struct worker w;
+	int conn;         /* bound to; -1 */
+	bool busy;        /* it holds recipients or stores */
+	bool old;         /* made for an older configuration */
+	int64_t since_ms; /* bound, storing or idle */
+	unsigned due;     /* verdicts that S still has to bring */
+	unsigned events;
+	/* A record that could not be sent yet, to it or from it. */
+	int out_fd;
+	size_t nout, nback;
+	char out[POLLER_RECORD];
+	char back[REQUEST_MAX];
+};
+
+struct waiting {
+	int conn;
+	uint32_t turn;
+	int64_t since_ms;
+	size_t n;
+	char text[REQUEST_MAX];
+};
+
+struct poller {
+	struct store store; /* what store workers are told */
+	struct reload *conf;
+	struct listeners *listeners;
+	bool single; /* serves one connection, then leaves */
+	bool locked; /* in the sandbox; not without a configuration */
+	bool leaving;
+	int64_t accept_ms; /* accepting again from then on; 0: now */
+	int epoll;
+	int64_t now_ms, idle_since_ms, leave_ms;
+	unsigned nconns, nline;
+	struct conn conn[POLLER_CONNS];
+	struct looker looker[POLLER_LOOKERS];
+	struct storer storer[POLLER_STORERS];
+	struct waiting line[POLLER_LINE];
+};
+
+/* Starts the lookup workers and prepares everything else; `single_fd` is a
+ * connection that is already there, or -1.  0 or -errno, logged. */
+int poller_prepare(struct poller *p, int single_fd);
+
+/* Locks itself in and runs until it is time to leave.  0 or -errno. */
+int poller_run(struct poller *p);
+
+/* --- for the files of the poller alone ---------------------------------- */
+
+/* poller.c: what epoll watches; the end of a connection, with a reason for
+ * the log when the peer broke the protocol. */
+#define POLLER_UNWATCHED UINT32_MAX /* in the place of its events */
+enum poller_what { WHAT_LISTENER, WHAT_CONN, WHAT_LOOKER, WHAT_STORER };
+int poller_watch(struct poller *p, enum poller_what what, unsigned i,
+    uint32_t turn, int fd, unsigned events, unsigned *now);
+void poller_unwatch(struct poller *p, int fd);
+void poller_end(struct poller *p, unsigned c, const char *why);
+
+/* attend.c: the requests of a connection. */
+void attend_readable(struct poller *p, unsigned c);
+void attend_writable(struct poller *p, unsigned c);
+void attend_answer(struct poller *p, unsigned c, struct str question,
+    struct str answer);             /* of a lookup worker; empty: it failed */
+void attend_line(struct poller *p); /* a worker may be free */
+void attend_lost(struct poller *p, unsigned c); /* its store worker is gone */
+void attend_done(struct poller *p, unsigned c); /* has all its verdicts */
+void attend_flushed(struct poller *p, unsigned c); /* a held record is out */
+
+/* staff.c: the workers. */
+int staff_start(struct poller *p); /* before the lock-down */
+void staff_watch(struct poller *p);
+void staff_renew(struct poller *p); /* the configuration is another one */
+bool staff_can_look(const struct poller *p);
+void staff_look(struct poller *p, unsigned i); /* event */
+void staff_store(struct poller *p, unsigned i, unsigned events);
+int staff_ask(struct poller *p, unsigned c, struct str question);
+int staff_bind(struct poller *p, unsigned c);
+/* Sends a record to c's store worker; fd is closed.  0; STAFF_HELD (it will
+ * be sent; nothing else may be until then); or the worker is gone: -EPIPE. */
+enum { STAFF_HELD = 1 };
+int staff_send(struct poller *p, unsigned c, struct str record, int fd);
+void staff_unbind(struct poller *p, unsigned c);
+void staff_resume(struct poller *p, unsigned c); /* c takes verdicts again */
+void staff_clock(struct poller *p);              /* deadlines */
+bool staff_stuck(const struct poller *p);        /* nobody will be free soon */
+bool staff_busy(const struct poller *p);
+int64_t staff_next_ms(const struct poller *p); /* the next deadline */
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * A store worker: takes the file-system identity of one user after the other
+ * and puts messages into their mailboxes.  It reads no word of a message.
+ */
+#ifndef SYS_STORE_H
+#define SYS_STORE_H
+
+#include "mail/str.h"
+#include "sys/identity.h"
+
+struct store {
+	const struct identity *self;
+	struct str hostname;
+	uint32_t minimum_uid;
+	gid_t mail_gid;
+	uid_t smtpd_uid; /* _postern; (uid_t)-1: there is none */
+};
+
+/*
+ * Serves a SEQPACKET socket until it ends, then returns.  Records to it:
+ *
+ *   R address plan				one per recipient
+ *   S peer-uid size reverse-path  + fd		the message: answered
+ *   X						forget the recipients
+ *
+ * S is answered by "s" and a verdict for each R in their order, or by one
+ * "x": the descriptor is not what was promised, and nothing was done.
+ */
+void store_serve(int sock, const struct store *store);
+
+/*
+ * Locks this process, which will fork store workers, and so them too, in for
+ * good: as the policy of deliver says, and to the ids that are good.  0 or
+ * -errno, logged.
+ */
+int store_lock_in(const struct store *store);
+
+#endif

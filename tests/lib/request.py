@@ -1,0 +1,103 @@
+"""smtpd's side of the request socket (mail/request.h), honest or hostile."""
+import array
+import os
+import socket
+import tempfile
+
+from postern import WAIT
+
+LOCAL = 1       # a flag: submitted on the unix socket
+
+
+class Ended(Exception):
+    """deliver closed the connection."""
+
+
+def record(letter, *fields):
+    return letter.encode() + b''.join(
+        (f.encode() if isinstance(f, str) else f) + b'\0' for f in fields)
+
+
+def connect(where):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(WAIT)
+    s.connect(where)
+    return s
+
+
+class Requests:
+    """One connection."""
+
+    def __init__(self, where, uid=None):
+        """where: a path or a connected socket; uid: who owns the messages."""
+        if not isinstance(where, str):
+            where.settimeout(WAIT)
+        self.sock = connect(where) if isinstance(where, str) else where
+        self.uid = uid
+
+    def send(self, data, *fds):
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                      array.array('i', fds))] if fds else []
+        try:
+            self.sock.sendmsg([data], ancillary)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Ended()
+
+    def receive(self, letter):
+        try:
+            data = self.sock.recv(65536)
+        except ConnectionResetError:
+            data = b''
+        if not data:
+            raise Ended()
+        assert data[:1] == letter.encode(), data
+        fields = data[1:].split(b'\0')
+        assert fields.pop() == b'', data
+        return [f.decode() for f in fields]
+
+    def user(self, uid):
+        self.send(record('U', str(uid)))
+        return self.receive('u')[0]
+
+    def lookup(self, local, domain='here.example', flags=0):
+        """(fate letter, status, text)"""
+        self.send(record('L', str(flags), local, domain))
+        fate, status, text = self.receive('l')
+        return fate, status, text
+
+    def fate(self, *args, **more):
+        return self.lookup(*args, **more)[0]
+
+    def message(self, content):
+        """A spool file as smtpd makes it: without a name."""
+        f = tempfile.TemporaryFile(buffering=0)
+        f.write(content)
+        if self.uid is not None:
+            os.fchown(f.fileno(), self.uid, self.uid)
+        return f
+
+    def rcpt(self, local, domain='here.example', flags=0, address=None):
+        self.send(record('R', str(flags), local, domain,
+                         address or '%s@%s' % (local, domain)))
+
+    def store(self, content, sender='a@away.example', n=1, size=None):
+        """The verdicts on the n recipients named before."""
+        with self.message(content) as f:
+            self.send(record('S', str(len(content) if size is None else size),
+                             sender), f.fileno())
+        return [tuple(self.receive('s')) for _ in range(n)]
+
+    def deliver(self, to, content=b'Subject: x\n\nx\n', flags=0, **more):
+        """R for each local part, then S; the fates."""
+        for local in to:
+            self.rcpt(local, flags=flags)
+        return ''.join(v[0] for v in self.store(content, n=len(to), **more))
+
+    def at_end(self):
+        try:
+            return self.sock.recv(65536) == b''
+        except ConnectionResetError:
+            return True
+
+    def close(self):
+        self.sock.close()
