@@ -72,7 +72,7 @@ trap 'kill "$smtpd" 2>/dev/null || :; wait "$smtpd" || :' EXIT
 trap 'exit 0' INT TERM
 
 send() { # to what curl connects
-	curl -sS --connect-timeout 5 --max-time 30 "$@" \
+	curl -sS --crlf --connect-timeout 5 --max-time 30 "$@" \
 		--mail-from "you@example.org" --mail-rcpt "$name@localhost" \
 		--upload-file - <<-EOT
 			From: You <you@example.org>

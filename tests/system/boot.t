@@ -5,7 +5,7 @@
 set -u
 . tests/system/machine.sh
 
-base systemd,systemd-sysv,dbus,libnss-systemd,curl,procps base
+base systemd,systemd-sysv,dbus,libnss-systemd,curl,procps booted
 boot() { # what `inside` is to do, options of nspawn
 	install_machine inside
 	systemctl --root="$root" preset postern-local.socket \

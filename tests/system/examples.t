@@ -8,7 +8,7 @@ supervisors() { # into the machine $new; xinetd conflicts with openbsd-inetd
 	(cd "$new" && apt-get -qq download xinetd && dpkg -x xinetd_*.deb . &&
 		rm -f xinetd_*.deb)
 }
-base "busybox,s6,runit,openrc,openbsd-inetd,libselinux1,libtirpc3,libwrap0,\
+base "busybox,ipsvd,s6,runit,openrc,openbsd-inetd,libselinux1,libtirpc3,libwrap0,\
 netbase,curl,procps" supervisors
 install_machine supervised
 enter --as-pid2 /root/supervised
