@@ -120,8 +120,8 @@ static void pass_rcpt(
 	request_begin(&b, 'R');
 	request_field(&b, address);
 	buf_put(&b, plan);
-	rc = staff_send(p, c, buf_str(&b), -1);
-	if (rc == STAFF_HELD)
+	rc = storer_pass(p, c, buf_str(&b), -1);
+	if (rc == STORER_HELD)
 		k->state = CONN_FLUSH;
 	else
 		ready(p, c); /* also when the worker has just gone */
@@ -191,7 +191,7 @@ static bool serve(struct poller *p, unsigned c, const struct request *r,
 	struct str plan;
 
 	if (r->letter == 'R' && !k->refused && k->storer < 0 &&
-	    staff_bind(p, c) < 0) {
+	    storer_bind(p, c) < 0) {
 		if (!last)
 			return false;
 		k->refused = true;
@@ -204,7 +204,7 @@ static bool serve(struct poller *p, unsigned c, const struct request *r,
 		use_plan(p, c, r, plan);
 		return true;
 	}
-	if (staff_ask(p, c, record) == 0) {
+	if (looker_ask(p, c, record) == 0) {
 		k->state = CONN_LOOKUP;
 		return true;
 	}
@@ -214,6 +214,12 @@ static bool serve(struct poller *p, unsigned c, const struct request *r,
 	return true;
 }
 
+/* Nobody this request needs will be free soon: waiting would only hide it. */
+static bool is_hopeless(const struct poller *p, char letter)
+{
+	return looker_stuck(p) || (letter == 'R' && storer_stuck(p));
+}
+
 /* Waits in line, unless that is long already or nobody moves. */
 static void stand_in_line(
     struct poller *p, unsigned c, const struct request *r, struct str record)
@@ -221,7 +227,7 @@ static void stand_in_line(
 	struct waiting *w = &p->line[p->nline];
 	struct buf b;
 
-	if (p->nline == POLLER_LINE || staff_stuck(p)) {
+	if (p->nline == POLLER_LINE || is_hopeless(p, r->letter)) {
 		(void)serve(p, c, r, record, true);
 		return;
 	}
@@ -238,7 +244,6 @@ static void stand_in_line(
 /* Whoever stands in line tries again; the others close up. */
 void attend_line(struct poller *p)
 {
-	bool stuck = p->nline > 0 && staff_stuck(p);
 	unsigned n = p->nline, kept = 0;
 
 	p->nline = 0;
@@ -246,7 +251,8 @@ void attend_line(struct poller *p)
 		struct waiting *w = &p->line[i];
 		unsigned c = (unsigned)w->conn;
 		struct str record = str_at(w->text, w->n);
-		bool last = stuck || p->now_ms - w->since_ms >= POLLER_LINE_MS;
+		bool last = is_hopeless(p, w->text[0]) ||
+			    p->now_ms - w->since_ms >= POLLER_LINE_MS;
 		struct request r;
 
 		if (p->conn[c].turn != w->turn ||
@@ -317,7 +323,7 @@ static void hand_over(
 	request_field(&b, r->field[1]);
 	k->state = CONN_STORE;
 	k->nanswered = 0;
-	(void)staff_send(p, c, buf_str(&b), fd);
+	(void)storer_pass(p, c, buf_str(&b), fd);
 }
 
 /* Checks and starts one request; NULL, or what is wrong with it. */
@@ -386,5 +392,5 @@ void attend_writable(struct poller *p, unsigned c)
 	if (p->conn[c].state == CONN_REFUSE)
 		refuse(p, c);
 	else if (p->conn[c].state == CONN_STORE)
-		staff_resume(p, c);
+		storer_resume(p, c);
 }

@@ -157,7 +157,7 @@ void poller_end(struct poller *p, unsigned c, const char *why)
 	}
 	poller_unwatch(p, k->fd);
 	close(k->fd);
-	staff_unbind(p, c);
+	storer_unbind(p, c);
 	k->state = CONN_FREE;
 	k->turn++;
 	p->nconns--;
@@ -229,7 +229,7 @@ static int configure(struct poller *p)
 	cache_check(p->conf->now, p->conf->path);
 	if (!reload_check(p->conf))
 		return 0;
-	staff_renew(p);
+	storer_renew(p);
 	if (p->locked && p->conf->now->minimum_uid < p->store.minimum_uid)
 		log_note(LOGL_WARNING, "configuration",
 		    "a lower minimum-uid holds after a restart");
@@ -251,11 +251,11 @@ static void dispatch(struct poller *p, const struct epoll_event *e)
 		break;
 	case WHAT_LOOKER:
 		if (p->looker[i].w.fd >= 0)
-			staff_look(p, i);
+			looker_event(p, i);
 		break;
 	case WHAT_STORER:
 		if (p->storer[i].w.fd >= 0)
-			staff_store(p, i, e->events);
+			storer_event(p, i, e->events);
 		break;
 	}
 }
@@ -268,8 +268,9 @@ static void earlier(int64_t *next, int64_t ms)
 
 static int wait_ms(const struct poller *p)
 {
-	int64_t next = staff_next_ms(p);
+	int64_t next = looker_next_ms(p);
 
+	earlier(&next, storer_next_ms(p));
 	if (p->nline > 0)
 		earlier(&next, p->now_ms + POLLER_STUCK_MS);
 	if (p->accept_ms != 0)
@@ -303,9 +304,9 @@ static bool is_over(const struct poller *p)
 	if (p->single)
 		return p->nconns == 0;
 	if (p->leaving)
-		return (p->nconns == 0 && !staff_busy(p)) ||
+		return (p->nconns == 0 && !storer_busy(p)) ||
 		       p->now_ms >= p->leave_ms;
-	return p->listeners->activated && p->nconns == 0 && !staff_busy(p) &&
+	return p->listeners->activated && p->nconns == 0 && !storer_busy(p) &&
 	       p->now_ms - p->idle_since_ms >= POLLER_SPARE_MS;
 }
 
@@ -316,13 +317,14 @@ static void keep_time(struct poller *p)
 		child_ended = 0;
 		pool_reap();
 	}
-	staff_clock(p);
+	looker_clock(p);
+	storer_clock(p);
 	attend_line(p);
 	if (p->accept_ms != 0 && p->now_ms >= p->accept_ms && !p->leaving) {
 		p->accept_ms = 0;
 		watch_listeners(p, true);
 	}
-	if (terminated || !staff_can_look(p))
+	if (terminated || !looker_any(p))
 		leave(p);
 }
 
@@ -350,10 +352,10 @@ int poller_prepare(struct poller *p, int single_fd)
 		log_errno("poller", "epoll_create1", -rc);
 		return rc;
 	}
-	rc = staff_start(p);
+	storer_start(p);
+	rc = looker_start(p);
 	if (rc < 0)
 		return rc;
-	staff_watch(p);
 	watch_listeners(p, true);
 	return single_fd < 0 ? 0 : adopt(p, single_fd);
 }

@@ -139,24 +139,31 @@ void attend_lost(struct poller *p, unsigned c); /* its store worker is gone */
 void attend_done(struct poller *p, unsigned c); /* has all its verdicts */
 void attend_flushed(struct poller *p, unsigned c); /* a held record is out */
 
-/* staff.c: the workers. */
-int staff_start(struct poller *p); /* before the lock-down */
-void staff_watch(struct poller *p);
-void staff_renew(struct poller *p); /* the configuration is another one */
-bool staff_can_look(const struct poller *p);
-void staff_look(struct poller *p, unsigned i); /* event */
-void staff_store(struct poller *p, unsigned i, unsigned events);
-int staff_ask(struct poller *p, unsigned c, struct str question);
-int staff_bind(struct poller *p, unsigned c);
-/* Sends a record to c's store worker; fd is closed.  0; STAFF_HELD (it will
- * be sent; nothing else may be until then); or the worker is gone: -EPIPE. */
-enum { STAFF_HELD = 1 };
-int staff_send(struct poller *p, unsigned c, struct str record, int fd);
-void staff_unbind(struct poller *p, unsigned c);
-void staff_resume(struct poller *p, unsigned c); /* c takes verdicts again */
-void staff_clock(struct poller *p);              /* deadlines */
-bool staff_stuck(const struct poller *p);        /* nobody will be free soon */
-bool staff_busy(const struct poller *p);
-int64_t staff_next_ms(const struct poller *p); /* the next deadline */
+/* looker.c: the lookup workers. */
+int looker_start(struct poller *p); /* before the lock-down */
+/* Asks for connection c.  0, or -EAGAIN: nobody is free. */
+int looker_ask(struct poller *p, unsigned c, struct str question);
+void looker_event(struct poller *p, unsigned i);
+void looker_clock(struct poller *p);
+int64_t looker_next_ms(const struct poller *p); /* the next deadline */
+bool looker_stuck(const struct poller *p);      /* nobody will be free soon */
+bool looker_any(const struct poller *p);
+
+/* storer.c: the store workers. */
+void storer_start(struct poller *p);
+int storer_bind(struct poller *p, unsigned c); /* 0 or -EAGAIN */
+/* Sends a record to c's worker; fd is closed.  0; STORER_HELD (it will be
+ * sent, and nothing else may be until then); or -EPIPE: the worker is gone. */
+enum { STORER_HELD = 1 };
+int storer_pass(struct poller *p, unsigned c, struct str record, int fd);
+void storer_unbind(struct poller *p, unsigned c);
+void storer_resume(struct poller *p, unsigned c); /* c takes verdicts again */
+void storer_excuse(struct poller *p, unsigned c); /* its time starts again */
+void storer_renew(struct poller *p); /* the configuration is another one */
+void storer_event(struct poller *p, unsigned i, unsigned events);
+void storer_clock(struct poller *p);
+int64_t storer_next_ms(const struct poller *p);
+bool storer_stuck(const struct poller *p);
+bool storer_busy(const struct poller *p);
 
 #endif
