@@ -63,6 +63,7 @@ static void put_comment(struct buf *b, struct str s)
  */
 static bool helo_valid(struct str helo)
 {
+	static const char marks[] = "[:].-_";
 	char room[DOMAIN_MAX];
 	struct buf b = BUF(room);
 	bool literal = str_starts(helo, STR("["));
@@ -73,7 +74,7 @@ static bool helo_valid(struct str helo)
 		char c = helo.p[i];
 
 		if (!str_isalpha(c) && !str_isdigit(c) &&
-		    (c == '\0' || memchr("[:].-_", c, 6) == NULL))
+		    (c == '\0' || memchr(marks, c, sizeof(marks) - 1) == NULL))
 			return false;
 	}
 	return literal || domain_ascii(helo, &b) == 0;
