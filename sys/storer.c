@@ -327,8 +327,7 @@ void storer_clock(struct poller *p)
 
 		if (s->w.fd < 0)
 			continue;
-		if ((s->old && !s->busy) ||
-		    (!is_excused(p, s) &&
+		if ((!is_excused(p, s) &&
 			p->now_ms - s->since_ms >= limit_ms(s)))
 			late(p, i);
 	}
@@ -373,6 +372,12 @@ bool storer_busy(const struct poller *p)
 
 void storer_renew(struct poller *p)
 {
-	for (unsigned i = 0; i < POLLER_STORERS; i++)
-		p->storer[i].old = true;
+	for (unsigned i = 0; i < POLLER_STORERS; i++) {
+		struct storer *s = &p->storer[i];
+
+		if (s->w.fd >= 0 && !s->busy)
+			release(p, s);
+		else
+			s->old = true;
+	}
 }

@@ -4,7 +4,7 @@ import os
 import socket
 import tempfile
 
-from postern import WAIT
+from postern import WAIT, until
 
 LOCAL = 1       # a flag: submitted on the unix socket
 
@@ -101,3 +101,46 @@ class Requests:
 
     def close(self):
         self.sock.close()
+
+
+class Deliver:
+    """A deliver on RUN/deliver of a private installation (postern.Postern)."""
+
+    def __init__(self, p, *args, **more):
+        self.p = p
+        self.path = p.path('run', 'deliver')
+        self.proc = p.popen([p.deliver, '-C', p.conf,
+                             '-l', 'unix:' + self.path, *args], **more)
+        if not until(lambda: os.path.exists(self.path) or
+                     self.proc.poll() is not None) or \
+                self.proc.poll() is not None:
+            raise AssertionError('deliver does not run\n' + p.logged())
+        until(self.answers)
+
+    def answers(self):
+        """Once somebody was told anything, it is ready for others."""
+        try:
+            r = self.requests()
+            r.user(0)
+        except (OSError, Ended):
+            return False
+        r.close()
+        return True
+
+    def requests(self):
+        return Requests(self.path, os.geteuid())
+
+    def children(self, pid=None):
+        """pids of the workers (or of pid's children), lookup workers first:
+        they have no filter."""
+        pid = pid or self.proc.pid
+        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+            return [int(w) for w in f.read().split()]
+
+    def workers(self, filtered):
+        found = []
+        for pid in self.children():
+            with open('/proc/%d/status' % pid) as f:
+                if ('Seccomp:\t2' in f.read()) == filtered:
+                    found.append(pid)
+        return found
