@@ -578,15 +578,17 @@ def broken_one_session():
 
 
 def spool_missing():
-    """A spool that is not there when activated: later, and then mended."""
+    """A spool that cannot be had when activated: later, and then mended."""
     p = Postern()
     os.rename(p.path('spool'), p.path('spool.away'))
+    p.write('spool', 'in the way')
     with socket.create_server(('127.0.0.1', 0)) as s:
         p.port = s.getsockname()[1]
         activated(p, [seqpacket(p.path('run', 'deliver'), p)],
                   program=p.deliver)
         proc = activated(p, [s])
         turned_away(p.client(), '4.3')
+        os.unlink(p.path('spool'))
         os.rename(p.path('spool.away'), p.path('spool'))
         assert until(lambda: admitted(p)), 'not mended'
         assert proc.poll() is None

@@ -14,6 +14,8 @@ from postern import split_trace
 t = tap.Tap()
 
 MESSAGE = (b'From: Tester <tester@here.example>\r\n'
+           b'Date: Mon, 23 Nov 2026 12:00:00 +0000\r\n'
+           b'Message-ID: <1@client.example>\r\n'
            b'To: alice@here.example\r\n'
            b'Subject: gr\xc3\xbc\xc3\x9fe\r\n'
            b'MIME-Version: 1.0\r\n'
@@ -29,8 +31,8 @@ MESSAGE = (b'From: Tester <tester@here.example>\r\n'
 
 
 def run(p, args, text=b'', **more):
-    env = dict(os.environ, HOME=p.dir, MAILRC='/dev/null', LC_ALL='C.UTF-8',
-               EMAIL='tester@here.example')
+    env = dict(os.environ, HOME=p.dir, MAILRC='/dev/null', DEAD='/dev/null',
+               LC_ALL='C.UTF-8', EMAIL='tester@here.example')
     r = subprocess.run(args, input=text, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, timeout=60, env=env,
                        cwd=p.dir, **more)
@@ -93,7 +95,7 @@ def msmtp(p):
 
 def s_nail(p):
     run(p, [fronts.tool('s-nail'), '-:/', '-Sv15-compat',
-            '-Smta=smtp://127.0.0.1:%d' % p.port, '-Ssmtp-config=-all',
+            '-Smta=smtp://127.0.0.1:%d' % p.port, '-Ssmtp-auth=none',
             '-Sfrom=tester@here.example', '-Shostname=client.example',
             '-Ssendwait', '-s', 'by s-nail', 'alice@here.example'],
         b'line one\n.dot\nlast\n')

@@ -52,7 +52,7 @@ def broken(name, text):
     cut = len(text) * (seed[1] + 1) // 257
     yield 'no header', b'\r\n' + text
     yield 'cut', canonical(text[:cut])
-    yield 'dots', b'\r\n'.join(b'.' + s for s in lines)
+    yield 'dots', b''.join(b'.' + s + b'\r\n' for s in lines)
     yield 'one line', text.replace(b'\r\n', b' ') + b'\r\n'
     yield 'space lines', b'\r\n'.join(lines[:at] + [b' ', b'\t'] + lines[at:])
     yield 'eight bits', bytes(c ^ 0x80 if c > 0x20 and i % 7 == seed[2] % 7

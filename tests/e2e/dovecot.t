@@ -109,9 +109,9 @@ class Dovecot:
         except FileNotFoundError:
             return ''
 
-    def by_imap(self, user='alice'):
+    def by_imap(self):
         m = imaplib.IMAP4('127.0.0.1', self.imap, timeout=20)
-        m.login(user, 'secret')
+        m.login('alice', 'secret')
         _, count = m.select('INBOX', readonly=True)
         texts = []
         for i in range(int(count[0])):
@@ -120,10 +120,10 @@ class Dovecot:
         m.logout()
         return texts
 
-    def by_pop3(self, user='alice'):
+    def by_pop3(self):
         m = poplib.POP3('127.0.0.1', self.pop3, timeout=20)
         poplib._MAXLINE = 200000
-        m.user(user)
+        m.user('alice')
         m.pass_('secret')
         texts = [b''.join(s + b'\r\n' for s in m.retr(i + 1)[1])
                  for i in range(m.stat()[0])]
@@ -131,11 +131,11 @@ class Dovecot:
         return texts
 
 
-def send(p, to='alice', contents=CONTENTS):
+def send(p):
     c = p.client()
     c.hello()
-    for content in contents:
-        code, lines = c.mail(to=('%s@here.example' % to,), content=content)
+    for content in CONTENTS:
+        code, lines = c.mail(content=content)
         assert code == 250, (code, lines, p.logged()[-1000:])
     c.quit()
 
@@ -172,22 +172,23 @@ def sizes(p, d):
     assert 'Corrupted' not in d.logged() and 'S=' not in d.logged()
 
 
+def by_lmtp(p, socket):
+    conf = {'mailbox': 'lmtp:' + socket}
+    if p.isolated:
+        conf['users'] = 'system'
+    q = Postern(conf)
+    q.start()
+    return q
+
+
 def lmtp(p, d):
     """mailbox lmtp: deliver speaks LMTP, Dovecot stores."""
-    q = Postern({'mailbox': 'lmtp:' + d.lmtp, 'users': 'system'}
-                if p.isolated else {'mailbox': 'lmtp:' + d.lmtp})
-    q.start()
-    before = len(d.by_imap('bob'))
-    c = q.client()
-    c.hello()
-    for content in CONTENTS:
-        code, lines = c.mail(to=('bob@here.example',), content=content)
-        assert code == 250, (code, lines, q.logged()[-1500:], d.logged())
-    c.quit()
-    got = d.by_imap('bob')
-    assert len(got) == before + len(CONTENTS), len(got)
-    for content, text in zip(sorted(CONTENTS), sorted(
-            got, key=lambda m: lmtp_content(m))):
+    q = by_lmtp(p, d.lmtp)
+    before = len(d.by_imap())
+    send(q)
+    got = d.by_imap()[before:]
+    assert len(got) == len(CONTENTS), len(got)
+    for content, text in zip(CONTENTS, got):
         assert lmtp_content(text) == content, (text[:600], content[:600])
 
 
@@ -209,10 +210,7 @@ def lmtp_content(text):
 
 def lmtp_down(p, d):
     """No LMTP server: temporary, and nothing is lost or stored."""
-    q = Postern({'mailbox': 'lmtp:' + p.path('nobody-here'),
-                 'users': 'system'} if p.isolated else
-                {'mailbox': 'lmtp:' + p.path('nobody-here')})
-    q.start()
+    q = by_lmtp(p, p.path('nobody-here'))
     c = q.client()
     c.hello()
     c.want('250', 'MAIL FROM:<a@away.example>')

@@ -310,14 +310,9 @@ class Postern:
         return Client(self.local, **more)
 
     def stop(self):
+        """Ends all of it, sessions too; tests of a graceful end send their
+        own signals."""
         for p in self.procs:
-            if p.poll() is None:
-                p.terminate()
-        for p in self.procs:
-            try:
-                p.wait(WAIT)
-            except subprocess.TimeoutExpired:
-                pass
             try:
                 os.killpg(p.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -374,7 +369,8 @@ class Postern:
 
 
 TRACE = re.compile(rb'Return-Path: <[^\n]*>\nDelivered-To: [^\n]*\n'
-                   rb'Received: [^\n]*\n(?:[ \t][^\n]*\n)*')
+                   rb'Received: [^\n]*\n(?:\t[^\n]*\n)*?'
+                   rb'(?:\t[^\n]*)?; [A-Z][a-z][a-z], [^\n]* [+-][0-9]{4}\n')
 
 
 def split_trace(message):

@@ -28,8 +28,8 @@ class Tap:
         print('ok %d - %s # SKIP %s' % (self.count, name, why), flush=True)
 
     def note(self, text):
-        for line in str(text).splitlines():
-            print('# ' + line[:2000], flush=True)
+        for line in str(text).splitlines()[-40:]:
+            print('# ' + line[:600], flush=True)
 
     def run(self, name, test, *args):
         """test(*args) is one test: it returns nothing, or raises."""
