@@ -58,7 +58,9 @@ static int open_within(int dir, const char *name, uid_t uid, bool *made)
 	int fd = openat(dir, name, flags);
 	struct stat st;
 
-	if (fd < 0 && errno == ENOENT && mkdirat(dir, name, 0700) == 0) {
+	/* Another worker may make it at the same moment: then it is there. */
+	if (fd < 0 && errno == ENOENT &&
+	    (mkdirat(dir, name, 0700) == 0 || errno == EEXIST)) {
 		*made = true;
 		fd = openat(dir, name, flags);
 	}
@@ -86,7 +88,8 @@ static int open_top(const char *path, uid_t uid, bool walked, bool *made)
 		return failed(path);
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && mkdir(path, 0700) == 0) {
+	if (fd < 0 && errno == ENOENT &&
+	    (mkdir(path, 0700) == 0 || errno == EEXIST)) {
 		*made = true;
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
