@@ -1,6 +1,7 @@
 """What may start smtpd: its own listener, two inetds, systemd's activation.
 Each is a started installation with a TCP port."""
 import os
+import pwd
 import shutil
 import socket
 
@@ -33,7 +34,11 @@ def ready(p):
 
 
 def owner():
-    return 'root' if os.geteuid() == 0 else os.environ.get('USER', 'nobody')
+    """Our name, as inetds want it."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise tap.Skip('uid %d has no name' % os.geteuid())
 
 
 def listener(**more):

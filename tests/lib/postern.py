@@ -369,8 +369,8 @@ class Postern:
 
 
 TRACE = re.compile(rb'Return-Path: <[^\n]*>\nDelivered-To: [^\n]*\n'
-                   rb'Received: [^\n]*\n(?:\t[^\n]*\n)*?'
-                   rb'(?:\t[^\n]*)?; [A-Z][a-z][a-z], [^\n]* [+-][0-9]{4}\n')
+                   rb'Received: .*?;(?: |\n\t)[A-Z][a-z][a-z], [^\n]*'
+                   rb' [+-][0-9]{4}\n', re.S)
 
 
 def split_trace(message):
