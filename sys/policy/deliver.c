@@ -41,6 +41,8 @@ static const struct policy_rule rules[] = {
 	ALLOW("sendmsg", NO_CONDITION),
 	ALLOW("recvfrom", NO_CONDITION),
 	ALLOW("sendto", NO_CONDITION),
+	ALLOW_NARROW("recv", NO_CONDITION),
+	ALLOW_NARROW("send", NO_CONDITION),
 	ALLOW("read", NO_CONDITION),
 	ALLOW("readv", NO_CONDITION),
 	ALLOW("pread64", NO_CONDITION),

@@ -239,10 +239,12 @@ static int allocates(void)
 /* --- what it is not for -------------------------------------------------- */
 
 PROBE(connects_path, dial("lmtp", 4) == OK ? 0 : -1)
+#ifndef SYS_socketcall
 PROBE(make_inet, socket(AF_INET, SOCK_STREAM, 0))
 PROBE(make_inet6, socket(AF_INET6, SOCK_STREAM, 0))
 PROBE(make_netlink, socket(AF_NETLINK, SOCK_RAW, 0))
 PROBE(make_packet, socket(AF_PACKET, SOCK_RAW, 0))
+#endif
 PROBE(binds, bind(listener, &(struct sockaddr){ .sa_family = AF_UNIX }, 2))
 PROBE(listens, listen(listener, 1))
 PROBE(make_fifo, mknodat(AT_FDCWD, "fifo", S_IFIFO | 0600, 0))
@@ -325,10 +327,12 @@ static const struct probe probes[] = {
 	{ "a worker is forked and ended", worker, OK },
 	{ "a child gives up the rest", gives_up, OK },
 	{ "malloc and realloc of up to 4 MiB", allocates, OK },
+#ifndef SYS_socketcall	/* whose arguments no filter sees */
 	{ "socket of AF_INET", make_inet, KILLED },
 	{ "socket of AF_INET6", make_inet6, KILLED },
 	{ "socket of AF_NETLINK", make_netlink, KILLED },
 	{ "socket of AF_PACKET", make_packet, KILLED },
+#endif
 	{ "bind", binds, KILLED },
 	{ "listen", listens, KILLED },
 	{ "fifo", make_fifo, KILLED },

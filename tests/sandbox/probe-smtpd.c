@@ -17,8 +17,17 @@
 
 #ifdef SYS_newfstatat
 #define STAT_CALL SYS_newfstatat
+#define FSTAT_CALL SYS_fstat
 #else
 #define STAT_CALL SYS_fstatat64
+#define FSTAT_CALL SYS_fstat64
+#endif
+
+/* The upper half of a register, where there is one. */
+#if UINTPTR_MAX > UINT32_MAX
+#define DIRT (1L << 32)
+#else
+#define DIRT 0L
 #endif
 
 static pid_t bystander; /* a process that may be signalled */
@@ -64,9 +73,7 @@ static int looks_around(void)
 	STEP(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t));
 	STEP(syscall(SYS_getrandom, b, sizeof(b), 0));
 	STEP(fstatfs(SANDBOX_SPOOL_FD, &f));
-#ifdef SYS_fstat
-	STEP(syscall(SYS_fstat, SANDBOX_SPOOL_FD, b));
-#endif
+	STEP(syscall(FSTAT_CALL, SANDBOX_SPOOL_FD, b));
 	return OK;
 }
 
@@ -113,11 +120,10 @@ PROBE(open_tmpfile_creat,
     openat(SANDBOX_SPOOL_FD, ".", O_TMPFILE | O_CREAT | O_EXCL | O_RDWR, 0600))
 /* The kernel looks at the low half of a descriptor and of flags. */
 PROBE(open_dirty_fd,
-    syscall(SYS_openat, 1L << 32 | SANDBOX_SPOOL_FD, "dirty", NEW, 0600))
-PROBE(open_dirty_other,
-    syscall(SYS_openat, 1L << 32 | OTHER_FD, "new", NEW, 0600))
+    syscall(SYS_openat, DIRT | SANDBOX_SPOOL_FD, "dirty", NEW, 0600))
+PROBE(open_dirty_other, syscall(SYS_openat, DIRT | OTHER_FD, "new", NEW, 0600))
 PROBE(open_dirty_flags, syscall(SYS_openat, SANDBOX_SPOOL_FD, "existing",
-			    (long)(O_CREAT | O_EXCL) << 32 | O_RDWR, 0600))
+			    (long)(O_CREAT | O_EXCL) * DIRT | O_RDWR, 0600))
 PROBE(list, syscall(SYS_getdents64, SANDBOX_SPOOL_FD, outside, 64))
 PROBE(link_out, linkat(SANDBOX_SPOOL_FD, "existing", OTHER_FD, "new", 0))
 PROBE(link_in, linkat(OTHER_FD, "secret", SANDBOX_SPOOL_FD, "in", 0))
@@ -155,6 +161,7 @@ PROBE(sends_elsewhere, sendto(0, "x", 1, 0, NULL, 0))
 PROBE(receives_elsewhere, recvfrom(0, outside, 1, MSG_DONTWAIT, NULL, NULL))
 PROBE(options, setsockopt(0, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, 4))
 
+#ifndef SYS_socketcall
 static int message_to_client(void)
 {
 	return sends(0, -1);
@@ -164,6 +171,7 @@ static int message_from_client(void)
 {
 	return receives(0);
 }
+#endif
 
 static int executes(void)
 {
@@ -284,8 +292,10 @@ static const struct probe probes[] = {
 	{ "accept", accepts, KILLED },
 	{ "sendto", sends_elsewhere, KILLED },
 	{ "recvfrom", receives_elsewhere, KILLED },
+#ifndef SYS_socketcall	/* whose arguments no filter sees */
 	{ "sendmsg to the client", message_to_client, KILLED },
 	{ "recvmsg from the client", message_from_client, KILLED },
+#endif
 	{ "setsockopt", options, KILLED },
 	{ "execve", executes, KILLED },
 	{ "execveat", executes_fd, KILLED },

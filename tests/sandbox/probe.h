@@ -156,6 +156,22 @@ static inline void run_probes(
 
 enum { SAYS_KILL = -1, SAYS_ALLOW = 0 }; /* else the errno */
 
+/*
+ * i386 has two doors to its socket calls.  The rows carry neither number but
+ * -100 - n for function n of socketcall(2), whose arguments lie in memory and
+ * are out of reach.  The direct calls begin at 359.
+ */
+static inline int row_number(uint32_t arch, int number)
+{
+	static const int functions[] = { 1, 8, 2, 3, 4, 18, 15, 14, 6, 7, 11,
+		16, 12, 17, 13 };
+	int i = number - 359;
+
+	if (arch != AUDIT_ARCH_I386 || i < 0 || i >= (int)COUNT(functions))
+		return number;
+	return -100 - functions[i];
+}
+
 static inline bool row_holds(
     const struct sandbox_row *r, int number, const uint64_t args[6])
 {

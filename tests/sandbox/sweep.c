@@ -26,7 +26,7 @@ static struct subject {
 
 static const struct subject *subject;
 static long number;
-static uint64_t args[6];
+static uint64_t args[6]; /* of a register's width */
 static int says;
 
 static int lock(void)
@@ -37,8 +37,12 @@ static int lock(void)
 /* A fork's child goes through here as well. */
 static int call(void)
 {
-	long r = syscall(
-	    number, args[0], args[1], args[2], args[3], args[4], args[5]);
+	unsigned long a[6];
+	long r;
+
+	for (unsigned i = 0; i < COUNT(a); i++)
+		a[i] = (unsigned long)args[i];
+	r = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 
 	return r < 0 && says > 0 && errno == says ? REFUSED : SURVIVED;
 }
@@ -59,7 +63,8 @@ static bool as_said(void)
 {
 	int end;
 
-	says = table_says(subject->rows, subject->nrows, (int)number, args);
+	says = table_says(subject->rows, subject->nrows,
+	    row_number(SANDBOX_ARCH, (int)number), args);
 	end = in_child(lock, call);
 	if (says == SAYS_KILL)
 		return end == KILLED || (end != NO_LOCK && is_uprobe());
@@ -71,7 +76,7 @@ static bool as_said(void)
 static void fill(uint64_t with)
 {
 	for (unsigned i = 0; i < COUNT(args); i++)
-		args[i] = with;
+		args[i] = (unsigned long)with;
 }
 
 static void numbers(uint64_t with, const char *how)
@@ -82,6 +87,10 @@ static void numbers(uint64_t with, const char *how)
 		fill(with);
 		if (number == SYS_ppoll && with == 0)
 			continue; /* would wait for ever */
+#ifdef SYS_socketcall
+		if (number == SYS_socketcall)
+			continue; /* for the simulation */
+#endif
 		if (!as_said()) {
 			wrong++;
 			printf("# %s: call %ld is not as the table says\n",
@@ -90,7 +99,8 @@ static void numbers(uint64_t with, const char *how)
 		alive += says != SAYS_KILL;
 	}
 	for (size_t i = 0; i < subject->nrows; i++)
-		listed += subject->rows[i].arg[0].mask == 0;
+		listed += subject->rows[i].number >= 0 &&
+			  subject->rows[i].arg[0].mask == 0;
 	tap(wrong == 0 && alive + (with == 0) >= listed,
 	    "%s: of %d numbers, arguments %s, %u pass, as the table says",
 	    subject->name, NUMBER_MAX, how, alive);
