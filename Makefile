@@ -32,7 +32,8 @@ HARD := $(foreach f,-fstack-protector-strong -fstack-clash-protection \
 	-fcf-protection -ftrivial-auto-var-init=zero,$(call try,$f))
 DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
-	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
+	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
+	-MMD -MP
 FORT  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 LINK  = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed
 SAN   = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -111,7 +112,7 @@ test-programs: all boxes $(UNITS) $(TOOLS) $(FUZZERS)
 boxes: $(BOXES)
 check:
 	@scripts/deps.sh build check
-	@$(MAKE) --no-print-directory test-programs
+	@$(MAKE) -s --no-print-directory test-programs
 	@$(TEST) $(UNITS) $(FUZZERS:$(B)/%=scripts/fuzz.sh:%) $(E2E)
 check-unit: $(UNITS) boxes
 	@$(TEST) $(UNITS) $(BOXES)
@@ -127,7 +128,7 @@ check-long: test-programs
 	  $(FUZZERS:$(B)/%=scripts/fuzz.sh:%) $(wildcard tests/long/*.t)
 lint:
 	@scripts/deps.sh build lint
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s --no-print-directory all
 	@$(TEST) $(wildcard tests/lint/*.t)
 bench: all
 	@scripts/deps.sh build bench
@@ -139,7 +140,7 @@ coverage:
 
 run:
 	@scripts/deps.sh build run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s --no-print-directory all
 	@B=$(B) scripts/run.sh
 deps:
 	@scripts/deps.sh build check lint system bench

@@ -6,9 +6,9 @@
 #define MAIL_FATE_H
 
 enum fate {
-	DONE,	/* 2yz: safe with us or with him */
-	LATER,	/* 4yz: not now, try again */
-	NEVER	/* 5yz: it cannot be done */
+	DONE,  /* 2yz: safe with us or with him */
+	LATER, /* 4yz: not now, try again */
+	NEVER  /* 5yz: it cannot be done */
 };
 
 #endif

@@ -1,7 +1,8 @@
 #!/bin/sh
 # fuzz.sh TARGET: run $B/TARGET (as tests/fuzz/NAME) for FUZZ_SECONDS over its
-# seeds, tests/fuzz/corpus/NAME or what tests/fuzz/NAME.seeds writes, and what earlier runs found, $B/corpus/NAME.
-# One line of TAP; an input that breaks the property is left in $B/crashes.
+# seeds and what earlier runs found, $B/corpus/NAME.  Seeds are the files of
+# tests/fuzz/corpus/NAME and what tests/fuzz/NAME.seeds writes.  One line of
+# TAP; an input that breaks the property is left in $B/crashes.
 set -u
 B=${B:-build}
 name=$(basename "$1")
