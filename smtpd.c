@@ -101,7 +101,7 @@ static void log_level(const struct sandbox_level *level)
 /* The spool and the walls around it: what every session needs. */
 static int build_walls(const struct conf *c, struct sandbox_level *level)
 {
-	int fd, rc = spool_open(c->spool, SANDBOX_SPOOL_FD);
+	int fd = -1, rc = spool_open(c->spool, SANDBOX_SPOOL_FD);
 
 	if (rc == 0)
 		rc = sandbox_prepare(
