@@ -29,7 +29,6 @@
 #ifndef MAIL_REQUEST_H
 #define MAIL_REQUEST_H
 
-#include "mail/fate.h"
 #include "mail/str.h"
 
 enum {
