@@ -2,6 +2,7 @@
 """The listening smtpd: limits, families of addresses, PROXY headers, signals,
 configurations that change or are broken, inherited sockets, inetd."""
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -120,8 +121,8 @@ def starved():
 
 
 def v6_by_64():
-    need_network()
     p = Postern({'source-limit': '2'})
+    need_network()
     p.port = free_port()
     p.start('127.0.0.1:%d' % p.port, '[::]:%d' % p.port)
     here = ('2001:db8:ffff::25', p.port)
@@ -133,8 +134,8 @@ def v6_by_64():
 
 
 def v6_received():
-    need_network()
     p = Postern({'relay-networks': '2001:db8:0:1::/64'})
+    need_network()
     p.port = free_port()
     p.start('127.0.0.1:%d' % p.port, '[::]:%d' % p.port)
     c = Client(('2001:db8:ffff::25', p.port), source='2001:db8:0:1::77')
@@ -486,6 +487,24 @@ def silent():
     assert p.take() == []
 
 
+def deaf():
+    """A client that never reads his replies holds a process for no longer
+    than a timeout."""
+    p = listening(command_timeout='1s', message_size_limit='1K')
+    c = greeted(p.client())
+    c.want('250', 'EHLO client.example')
+    c.want('250', 'MAIL FROM:<a@away.example>')
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    c.sock.settimeout(0.2)
+    line = b'RCPT TO:<alice+%d@here.example>\r\n'
+    try:
+        for i in range(200000):
+            c.send(line % i)
+    except (TimeoutError, BrokenPipeError, ConnectionResetError):
+        pass
+    assert until(lambda: sessions(p) == 0, 10), 'the session lives on'
+
+
 def slow_command():
     """Octet by octet does not stretch the deadline of a command."""
     p = listening(command_timeout='1s')
@@ -647,9 +666,9 @@ def stale_socket():
 
 def peer_user():
     """On the unix socket Received names who submits."""
+    p = listening()
     if not box.isolated():
         raise tap.Skip('needs root for other users')
-    p = listening()
     code = ('import socket,sys\n'
             's=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1])\n'
             'f=s.makefile("rwb",0)\n'
@@ -692,6 +711,40 @@ def inetd_log():
     for line in c.raw.split(b'\r\n')[:-1]:
         assert line[:3].isdigit() and line[3:4] in (b' ', b'-'), line
     assert len(p.take()) == 1
+
+
+def inetd_syslog():
+    """... but in syslog, of smtpd and of the deliver that it starts."""
+    p = Postern()
+    if not box.isolated():
+        raise tap.Skip('needs root for a /dev/log of its own')
+    syslog = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    syslog.bind('/dev/log')
+    os.chmod('/dev/log', 0o666)
+    syslog.settimeout(20)
+    try:
+        with socket.create_server(('127.0.0.1', 0)) as s:
+            c = Client(s.getsockname())
+            server, _ = s.accept()
+            p.popen([p.smtpd, '-C', p.conf], stdin=server, stdout=server,
+                    stderr=server)
+            server.close()
+            c.hello()
+            assert c.mail()[0] == 250
+            c.want('500', 'XYZZY <13>forged')
+            c.quit()
+        lines = []
+        while not any('event=session' in s for s in lines):
+            lines.append(syslog.recv(4096).decode())
+    finally:
+        os.unlink('/dev/log')
+        syslog.close()
+    assert any('event=stored' in s and 'alice@here.example' in s
+               for s in lines), lines
+    assert any('event=rejected' in s and 'XYZZY' in s for s in lines), lines
+    for s in lines:
+        assert re.match('<(1[6-9]|2[0-3])>', s), s      # facility mail
+        assert '\n' not in s.strip(), s
 
 
 def inetd_broken():
@@ -788,6 +841,7 @@ for test, about in (
         (deliver_dies, 'a killed deliver comes back'),
         (child_dies, 'a killed session takes nobody with it'),
         (silent, 'a silent client: 421 4.4.2, nothing stored'),
+        (deaf, 'a client that never reads his replies'),
         (slow_command, 'a command octet by octet: the same deadline'),
         (change, 'a changed configuration holds from the next connection on'),
         (bad_change, 'a bad change keeps the old one, and is logged'),
@@ -800,6 +854,7 @@ for test, about in (
         (stale_socket, 'a stale socket file is replaced'),
         (peer_user, 'the unix socket knows its user'),
         (inetd_log, 'inetd: nothing of the log on the wire'),
+        (inetd_syslog, 'inetd: the log is in syslog'),
         (inetd_broken, 'inetd: nor of a broken configuration'),
         (pipes, 'one session over pipes'),
         (crowd, 'fifty clients at once'),

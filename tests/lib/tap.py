@@ -38,7 +38,7 @@ class Tap:
         except Skip as e:
             self.skip(name, str(e))
         except AssertionError as e:
-            self.ok(False, name, e)
+            self.ok(False, name, str(e) or traceback.format_exc())
         except Exception:
             self.ok(False, name, traceback.format_exc())
         else:
