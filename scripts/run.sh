@@ -35,6 +35,7 @@ trusted() {
 	done
 }
 run=$bin/run
+[ ! -L "$run" ] || rm -rf "$(readlink "$run")"
 rm -rf "$run"
 if ! trusted "$bin"; then
 	run=$(mktemp -d /tmp/postern-run.XXXXXX)
