@@ -21,6 +21,7 @@ USERS = {
     'alice': (20001, '/bin/sh'),
     'bob': (20002, '/bin/sh'),
     'carol': (20003, '/bin/sh'),
+    'daemonish': (20004, '/usr/sbin/nologin'),
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
