@@ -166,7 +166,7 @@ def not_lmtp():
             BEGIN + MAIL + RCPT,
             BEGIN + MAIL + [(b'RCPT', b'350 go\r\n')] * 2,
             BEGIN + MAIL + RCPT * 2 + DATA,
-            BEGIN + MAIL + RCPT * 2 + DATA + [(None, b'354 ok\r\n')]):
+            BEGIN + MAIL + RCPT * 2 + DATA + [(None, b'350 ok\r\n')]):
         p, r = start()
         try:
             s, v = verdicts(p, r, script, ('alice', 'bob'))
