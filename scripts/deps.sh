@@ -24,7 +24,8 @@ for group; do
 			linux-libc-dev perl python3 curl swaks msmtp s-nail
 			mutt strace busybox systemd socat netcat-openbsd
 			procps iproute2 binutils
-			dovecot-imapd dovecot-pop3d dovecot-lmtpd"
+			dovecot-imapd dovecot-pop3d dovecot-lmtpd
+			libevent-2.1-7 libtirpc3 libwrap0 libbsd0"
 		unpack="$unpack openbsd-inetd xinetd spamassassin
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
@@ -35,7 +36,8 @@ for group; do
 		;;
 	system)	install="$install debootstrap systemd-container perl curl" ;;
 	bench)
-		install="$install perl procps"
+		install="$install perl python3 iproute2 e2fsprogs mount
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
 		unpack="$unpack postfix"
 		;;
 	*)	echo "deps.sh: unknown group $group" >&2; exit 64 ;;
