@@ -12,24 +12,28 @@ enum { MARK = sizeof(mark) - 1 };
 
 static void release(struct mboxrd *m, struct buf *out)
 {
+	m->begun = m->begun || m->nmatched > 0;
 	buf_put(out, str_at(mark, m->nmatched));
 	m->nmatched = 0;
 }
 
 static void take(struct mboxrd *m, char c, struct buf *out)
 {
-	if (!m->within && c == mark[m->nmatched]) {
-		if (++m->nmatched < MARK)
-			return;
+	bool marked = !m->within && c == mark[m->nmatched];
+
+	if (marked && ++m->nmatched < MARK)
+		return;
+	if (marked) {
 		buf_putc(out, '>');
-		release(m, out);
 		m->within = true;
+		release(m, out);
 		return;
 	}
-	if (!m->within && (m->nmatched > 0 || c != '>'))
+	if (m->nmatched > 0 || c != '>')
 		m->within = true;
 	release(m, out);
 	buf_putc(out, c);
+	m->begun = c != '\n';
 	if (c == '\n')
 		m->within = false;
 }
@@ -45,13 +49,11 @@ size_t mboxrd_feed(struct mboxrd *m, struct str in, struct buf *out)
 
 void mboxrd_finish(struct mboxrd *m, struct buf *out)
 {
-	if (m->nmatched > 0)
-		m->within = true;
 	release(m, out);
-	if (m->within)
+	if (m->begun)
 		buf_putc(out, '\n');
-	m->within = false;
 	buf_putc(out, '\n');
+	*m = (struct mboxrd){ 0 };
 }
 
 void mboxrd_from(struct buf *b, struct str sender, int64_t seconds)

@@ -10,7 +10,8 @@
 enum { MBOXRD_ROOM = 7 }; /* octets one octet can become, and what waits */
 
 struct mboxrd {
-	bool within;       /* not at the start of a line */
+	bool within;       /* how this line begins is known */
+	bool begun;        /* an octet of this line is out */
 	unsigned nmatched; /* octets of "From " held back */
 };
 

@@ -1,0 +1,57 @@
+/*
+ * Records between smtpd and deliver: what parses is what is written again
+ * from its fields, octet by octet; a verdict that is good survives the way
+ * through a record.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include "mail/request.h"
+
+static void rewrite(struct str s, const struct request *r, unsigned nfields)
+{
+	static char text[REQUEST_MAX];
+	struct buf b = BUF(text);
+
+	request_begin(&b, r->letter);
+	for (unsigned i = 0; i < nfields; i++)
+		request_field(&b, r->field[i]);
+	HOLDS(!b.full && str_eq(buf_str(&b), s));
+}
+
+static void verdict(const struct request *r)
+{
+	static char text[REQUEST_MAX];
+	struct buf b = BUF(text);
+	struct verdict v, w;
+	struct request q;
+
+	if (verdict_get(r, &v) != 0)
+		return;
+	for (size_t i = 0; i < v.text.n; i++)
+		HOLDS(v.text.p[i] >= ' ' && v.text.p[i] <= '~');
+	HOLDS(v.text.n <= REQUEST_TEXT_MAX && v.status.n >= 5);
+	request_begin(&b, 's');
+	verdict_put(&b, &v);
+	HOLDS(request_answer(buf_str(&b), 's', 3, &q) == 0);
+	HOLDS(verdict_get(&q, &w) == 0 && w.kind == v.kind &&
+	      str_eq(w.status, v.status) && str_eq(w.text, v.text));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+	struct str s = fuzz_str(input, size);
+	struct request r;
+
+	if (request_parse(s, &r) == 0) {
+		HOLDS(r.rule != NULL && r.rule->letter == r.letter);
+		rewrite(s, &r, r.rule->nfields);
+	}
+	for (unsigned n = 1; n <= REQUEST_FIELDS + 1; n++)
+		if (request_answer(s, 's', n, &r) == 0) {
+			HOLDS(n <= REQUEST_FIELDS && r.rule == NULL);
+			rewrite(s, &r, n);
+			if (n == 3)
+				verdict(&r);
+		}
+	return 0;
+}
