@@ -41,8 +41,8 @@ static const char *const before[] = {
 	"EHLO a.example\r\n",
 	"EHLO a.example\r\nMAIL FROM:<>\r\n",
 	"EHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<good@here.example>\r\n",
-	"EHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<good@here.example>\r\n"
-	    "BDAT 1\r\nx",
+	("EHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<good@here.example>\r\n"
+	    "BDAT 1\r\nx"),
 };
 /* clang-format on */
 
