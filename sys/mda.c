@@ -60,7 +60,7 @@ static int read_message(struct mda *m)
 
 	m->content = memfd_create("message", MFD_CLOEXEC);
 	if (m->content < 0)
-		return complain(EX_OSERR, "memfd_create", strerror(errno));
+		return complain(EX_TEMPFAIL, "memfd_create", strerror(errno));
 	for (;;) {
 		ssize_t n = read(0, block, sizeof(block));
 		struct str s;

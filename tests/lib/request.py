@@ -20,8 +20,8 @@ def record(letter, *fields):
 
 def connect(where):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(where)        # waits while the queue of the listener is full
     s.settimeout(WAIT)
-    s.connect(where)
     return s
 
 
