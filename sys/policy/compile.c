@@ -222,7 +222,7 @@ static void print_machine(const struct machine *m, bool verbose)
 	puts("#endif");
 }
 
-/* What this build runs on, for sys/sandbox.c. */
+/* What this build runs on, for sys/sandbox.c; 0 where there is no filter. */
 static void print_choice(void)
 {
 	const struct machine *m;
@@ -237,7 +237,13 @@ static void print_choice(void)
 		printf("#define SANDBOX_ROWS(program) program##_%s_rows\n",
 		    m->name);
 	}
-	puts("#endif");
+	puts("#else\n"
+	     "#define SANDBOX_ARCH 0\n"
+	     "#define SANDBOX_FILTER(program) no_filter\n"
+	     "static const struct sock_filter no_filter[] = {\n"
+	     "\t{ 0x06, 0, 0, 0x80000000u }, /* kills */\n"
+	     "};\n"
+	     "#endif");
 }
 
 int main(int argc, char **argv)

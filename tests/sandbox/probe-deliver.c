@@ -226,12 +226,16 @@ static int allocates(void)
 {
 	for (size_t n = 1; n < 4 * 1024 * 1024; n *= 4) {
 		char *volatile p = malloc(n);
-		char *q = p ? realloc(p, 2 * n) : NULL;
+		char *q;
 
+		if (!p)
+			return WRONG;
+		q = realloc(p, 2 * n);
+		if (q)
+			memset(q, 1, 2 * n);
+		free(q ? q : p);
 		if (!q)
 			return WRONG;
-		memset(q, 1, 2 * n);
-		free(q);
 	}
 	return OK;
 }
@@ -418,6 +422,19 @@ static int lock_without_landlock(void)
 	return lock();
 }
 
+/* ABI 1 would forbid every rename from tmp/ to new/. */
+static int lock_with_abi(void)
+{
+	pthread_t thread = pretend_abi(pretended_abi);
+	int r = prepare();
+
+	pthread_join(thread, NULL);
+	if (r != 0 || (ruleset >= 0) != (pretended_abi > 1) ||
+	    level.landlock_abi != (pretended_abi > 1 ? pretended_abi : 0))
+		return -1;
+	return lock();
+}
+
 static const struct probe unlandlocked[] = {
 	{ "a Maildir is made, filled and emptied", maildir, OK },
 	{ "execve", executes, KILLED },
@@ -437,6 +454,12 @@ int main(void)
 	if (geteuid() == 0 && mkdir("home", 0700) == 0 &&
 	    chown("home", 20001, 20001) == 0 && chmod(work, 0711) == 0)
 		run_probes("deliver", lock, privileged, COUNT(privileged));
+	for (int abi = 1; abi <= level.landlock_abi; abi++) {
+		printf("# as if it were ABI %d\n", abi);
+		pretended_abi = abi;
+		run_probes("deliver with less Landlock", lock_with_abi,
+		    unlandlocked, COUNT(unlandlocked));
+	}
 	run_probes("deliver without Landlock", lock_without_landlock,
 	    unlandlocked, COUNT(unlandlocked));
 	tap(waitpid(bystander, NULL, WNOHANG) == 0, "the bystander lives");

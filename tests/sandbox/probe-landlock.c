@@ -27,6 +27,14 @@ static const struct probe landlocked[] = {
 	{ "unlink of a path outside", unlink_out, EACCES },
 };
 
+/* The least that every version gives. */
+static const struct probe older[] = {
+	{ "a message is written, named, passed on and removed", message, OK },
+	{ "create by ../", open_dotdot, EACCES },
+	{ "create by an absolute path", open_absolute, EACCES },
+	{ "unlink of a path outside", unlink_out, EACCES },
+};
+
 /* Without Landlock that wall is down, and mail flows. */
 static const struct probe unlandlocked[] = {
 	{ "a message is written, named, passed on and removed", message, OK },
@@ -47,6 +55,19 @@ static int lock_without_landlock(void)
 	pretend(CREATE_RULESET, absent_error, false);
 	if (prepare() != 0 || ruleset != -1 || level.landlock_abi != 0)
 		return -1;
+	return lock();
+}
+
+/* Until ABI 2 and 3 a link or a truncation is another thing, until 4 there is
+ * no network and until 6 no scope in it. */
+static int lock_with_abi(void)
+{
+	pthread_t thread = pretend_abi(pretended_abi);
+
+	if (prepare() != 0 || ruleset < 0 ||
+	    level.landlock_abi != pretended_abi)
+		return -1;
+	pthread_join(thread, NULL);
 	return lock();
 }
 
@@ -240,6 +261,12 @@ static void landlock_probes(void)
 		run_probes("smtpd without Landlock", lock_without_landlock,
 		    unlandlocked, COUNT(unlandlocked));
 		unlink(outside);
+	}
+	for (int abi = 1; abi <= level.landlock_abi; abi++) {
+		printf("# as if it were ABI %d\n", abi);
+		pretended_abi = abi;
+		run_probes("smtpd with less Landlock", lock_with_abi, older,
+		    COUNT(older));
 	}
 	if (level.landlock_abi > 0)
 		run_probes("smtpd", no_lock, failures, COUNT(failures));

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <stddef.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -255,6 +257,54 @@ static inline void pretend(int number, int err, bool nonzero)
 	must_be(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "prctl");
 	must_be(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p) == 0,
 	    "seccomp");
+}
+
+/*
+ * Landlock of an older kernel: its version query is put to a thread of ours,
+ * which answers `abi`.  What then uses more than that version has would still
+ * work here, so only what is done without is shown.
+ */
+static int notifier, pretended_abi;
+
+static inline void *answer_version(void *arg)
+{
+	struct seccomp_notif question;
+	struct seccomp_notif_resp reply;
+
+	memset(&question, 0, sizeof(question));
+	memset(&reply, 0, sizeof(reply));
+	if (syscall(SYS_ioctl, notifier, SECCOMP_IOCTL_NOTIF_RECV, &question) ==
+	    0) {
+		reply.id = question.id;
+		reply.val = pretended_abi;
+		(void)syscall(
+		    SYS_ioctl, notifier, SECCOMP_IOCTL_NOTIF_SEND, &reply);
+	}
+	return arg;
+}
+
+/* Starts that thread; it ends after one answer. */
+static inline pthread_t pretend_abi(int abi)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 444, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog p = { COUNT(f), f };
+	pthread_t thread;
+
+	must_be(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "prctl");
+	notifier = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+	    SECCOMP_FILTER_FLAG_NEW_LISTENER, &p);
+	must_be(notifier >= 0, "seccomp");
+	pretended_abi = abi;
+	must_be(pthread_create(&thread, NULL, answer_version, NULL) == 0,
+	    "pthread_create");
+	return thread;
 }
 
 #endif
