@@ -15,6 +15,8 @@ import box
 import tap
 from postern import Client, Closed, Postern, free_port, split_trace, until
 
+KEEPERS = 1     # processes of smtpd that wait in front of its deliver
+
 t = tap.Tap()
 
 
@@ -36,11 +38,7 @@ def sessions(p):
     out = subprocess.run(['ps', '--ppid', str(p.listener.pid), '-o', 'args='],
                          stdout=subprocess.PIPE, text=True).stdout
     return sum('smtpd' in line and 'deliver' not in line
-               for line in out.splitlines()) - p.helpers
-
-
-# The listener keeps one process in front of its deliver.
-Postern.helpers = 1
+               for line in out.splitlines()) - KEEPERS
 
 
 def need_network():
@@ -427,7 +425,7 @@ def deliver_dies():
     first.hello()
     assert first.mail()[0] == 250
     kill_deliver(p)
-    until(lambda: delivers(p, 1), 20, 0.1)
+    until(lambda: delivers(p), 20, 0.1)
     assert len(p.take()) in (1, 2)
     first.close()
 
@@ -441,7 +439,8 @@ def kill_deliver(p):
                 pass
 
 
-def delivers(p, _):
+def delivers(p):
+    """A message is stored again."""
     c = p.client()
     try:
         c.hello()
@@ -611,7 +610,7 @@ def spool_missing():
         os.rename(p.path('spool.away'), p.path('spool'))
         assert until(lambda: admitted(p)), 'not mended'
         assert proc.poll() is None
-        assert delivers(p, 1)
+        assert delivers(p)
 
 
 # ------------------------------------------------------- inherited sockets
