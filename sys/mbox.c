@@ -71,6 +71,9 @@ static int open_file(struct file *f, uid_t uid)
 	if (f->fd < 0 && errno == ENOENT) {
 		f->fd = open(f->path, flags | O_CREAT | O_EXCL, 0600);
 		f->created = f->fd >= 0;
+		/* Another worker made it at the same moment. */
+		if (f->fd < 0 && errno == EEXIST)
+			f->fd = open(f->path, flags);
 	}
 	if (f->fd < 0 || fstat(f->fd, &st) != 0)
 		return failed(f->path);
