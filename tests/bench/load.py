@@ -2,6 +2,7 @@
 that do nothing, and the time to the greeting."""
 import os
 import resource
+import signal
 import socket
 import statistics
 import subprocess
@@ -79,8 +80,11 @@ class Cpu:
             f.write('0')
 
     def pids(self):
-        with open(os.path.join(self.dir, 'cgroup.procs')) as f:
-            return [int(s) for s in f]
+        try:
+            with open(os.path.join(self.dir, 'cgroup.procs')) as f:
+                return [int(s) for s in f]
+        except FileNotFoundError:
+            return []
 
     def seconds(self):
         with open(os.path.join(self.dir, self.file)) as f:
@@ -100,8 +104,16 @@ class Cpu:
                 pass
         return total
 
-    def remove(self):
-        until(lambda: not self.pids(), 10)
+    def end(self):
+        """Ends its processes, the ones that do not want to as well."""
+        for signo in (signal.SIGTERM, signal.SIGKILL):
+            for pid in self.pids():
+                try:
+                    os.kill(pid, signo)
+                except ProcessLookupError:
+                    pass
+            if until(lambda: not self.pids(), 5):
+                break
         try:
             os.rmdir(self.dir)
         except OSError:

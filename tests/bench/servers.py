@@ -1,5 +1,6 @@
 """The servers that are measured, each started with its own defaults but for
 limits per client, with as many Maildirs as there are runs."""
+import atexit
 import os
 import subprocess
 
@@ -44,8 +45,8 @@ class Ours:
         return self.p.logged()
 
     def stop(self):
+        self.cpu_group.end()
         self.p.clean()
-        self.cpu_group.remove()
 
 
 MAIN = '''
@@ -132,6 +133,7 @@ class Postfix:
             start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=self.cpu_group.enter)
+        atexit.register(self.cpu_group.end)
         assert until(self._answers), self.logged()
 
     def _lay(self):
@@ -192,6 +194,5 @@ class Postfix:
             return ''
 
     def stop(self):
-        self.proc.terminate()
+        self.cpu_group.end()
         self.proc.wait()
-        self.cpu_group.remove()

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -45,6 +46,10 @@ def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
+
+
+# A test that is told to end cleans up as one that has ended.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 class Closed(Exception):
