@@ -67,6 +67,7 @@ static int become_service(struct identity *self)
 	}
 	self->uid = pw->pw_uid;
 	self->gid = pw->pw_gid;
+	self->listed = true;
 	bounding_drop();
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 ||
 	    setgroups(0, NULL) != 0 ||
@@ -102,9 +103,11 @@ int identity_start(struct identity *self)
 {
 	int rc = 0;
 
-	*self = (struct identity){ getuid(), getgid(), false };
+	*self = (struct identity){ .uid = getuid(), .gid = getgid() };
 	if (geteuid() == 0 || self->uid == 0)
 		rc = become_service(self);
+	else
+		self->listed = getpwuid(self->uid) != NULL;
 	if (rc == 0)
 		rc = keep_wanted(self);
 	if (rc == 0 && (getuid() != self->uid || geteuid() != self->uid ||

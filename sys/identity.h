@@ -12,6 +12,7 @@ struct identity {
 	uid_t uid; /* our own */
 	gid_t gid;
 	bool privileged; /* may take the identity of others */
+	bool listed;     /* the user database knew our uid at the start */
 };
 
 /*

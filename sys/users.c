@@ -156,7 +156,25 @@ static int ask(struct str name, struct passwd *pw)
 	return err != 0 ? -err : found ? 0 : USERS_NONE;
 }
 
-static int ask_system(struct str name, struct passwd *pw)
+/*
+ * NSS says "no such user" also when the source that has him could not be
+ * read and another one, asked after it, does not know him.  So somebody who
+ * must be there is asked for: ourselves.
+ */
+static int confirm_none(const struct users *u)
+{
+	static char room[NSS_BUFFER];
+	struct passwd pw, *found = NULL;
+
+	if (!u->self->listed ||
+	    (getpwuid_r(u->self->uid, &pw, room, sizeof(room), &found) == 0 &&
+		found))
+		return USERS_NONE;
+	log_note(LOGL_ERR, "user-lookup", "the user database has gaps");
+	return -EIO;
+}
+
+static int ask_system(const struct users *u, struct str name, struct passwd *pw)
 {
 	char text[USERS_NAME_MAX];
 	struct buf lower = BUF(text);
@@ -165,7 +183,7 @@ static int ask_system(struct str name, struct passwd *pw)
 	buf_lower(&lower, name);
 	if (rc == USERS_NONE && !str_eq(buf_str(&lower), name))
 		rc = ask(buf_str(&lower), pw);
-	return rc;
+	return rc == USERS_NONE ? confirm_none(u) : rc;
 }
 
 /* The line of the users file that begins with `name`; exact case first. */
@@ -248,7 +266,7 @@ int users_find(
 		return USERS_NONE;
 	if (u->conf->users_file)
 		return ask_file(u, name, user);
-	rc = ask_system(name, &pw);
+	rc = ask_system(u, name, &pw);
 	return rc == 0 ? take_passwd(u, &pw, domain, user) : rc;
 }
 
@@ -259,7 +277,7 @@ int users_is_system(const struct users *u, struct str name)
 
 	if (!is_name(name))
 		return USERS_NONE;
-	rc = ask_system(name, &pw);
+	rc = ask_system(u, name, &pw);
 	if (rc == 0)
 		rc = is_system(u, &pw) ? USERS_SYSTEM : USERS_NONE;
 	return rc;
