@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -82,22 +83,6 @@ static const struct conf *configuration(const char *path)
 	return NULL;
 }
 
-static void log_level(const struct sandbox_level *level)
-{
-	struct log l;
-
-	log_begin(
-	    &l, level->landlock_abi > 0 ? LOGL_INFO : LOGL_WARNING, "sandbox");
-	log_str(&l, "seccomp", STR("yes"));
-	log_u64(&l, "landlock", (uint64_t)level->landlock_abi);
-	if (level->landlock_abi == 0)
-		log_str(&l, "what",
-		    STR("no Landlock in this kernel: messages "
-			"of other sessions are protected by their names "
-			"alone"));
-	log_end(&l);
-}
-
 /* The spool and the walls around it: what every session needs. */
 static int build_walls(const struct conf *c, struct sandbox_level *level)
 {
@@ -122,7 +107,7 @@ static int prepare(const struct conf *c)
 	int rc = build_walls(c, &level);
 
 	if (rc == 0)
-		log_level(&level);
+		sandbox_log(&level);
 	return rc;
 }
 
@@ -133,7 +118,7 @@ static int prepare_one(const struct conf *c)
 	int rc = build_walls(c, &level);
 
 	if (rc == 0 && level.landlock_abi == 0)
-		log_level(&level);
+		sandbox_log(&level);
 	return rc;
 }
 
@@ -232,6 +217,7 @@ int main(int argc, char **argv)
 	struct options o = { .conf_path = NULL };
 	int rc;
 
+	umask(0007); /* the queue pass, of our group, reads what we write */
 	log_open("smtpd", SANDBOX_LOG_FD);
 	rc = parse(&o, argc, argv);
 	if (rc != 0)

@@ -452,3 +452,18 @@ int sandbox_limit_ids(
 	r = no_new_privileges();
 	return r < 0 ? r : load(p.f, p.n);
 }
+
+void sandbox_log(const struct sandbox_level *level)
+{
+	bool whole = level->landlock_abi > 0;
+	struct log l;
+
+	log_begin(&l, whole ? LOGL_INFO : LOGL_WARNING, "sandbox");
+	log_str(&l, "seccomp", STR("yes"));
+	log_u64(&l, "landlock", (uint64_t)level->landlock_abi);
+	if (!whole)
+		log_str(&l, "what",
+		    STR("no Landlock in this kernel: messages of other "
+			"sessions are protected by their names alone"));
+	log_end(&l);
+}

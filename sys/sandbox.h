@@ -42,6 +42,9 @@ struct sandbox_level {
 int sandbox_prepare(enum sandbox_program program, int spool_fd, int *ruleset_fd,
     struct sandbox_level *level);
 
+/* One log line: what the kernel offers, a warning when a wall is missing. */
+void sandbox_log(const struct sandbox_level *level);
+
 /*
  * Locks this process in for good: no_new_privs, non-dumpable, rlimits (core
  * 0 and, for smtpd, NPROC 0, AS), Landlock, then the program's filter, on

@@ -115,6 +115,8 @@ int store_lock_in(const struct store *s)
 	int rc = sandbox_prepare(SANDBOX_DELIVER, -1, &ruleset, &level);
 
 	if (rc == 0)
+		sandbox_log(&level);
+	if (rc == 0)
 		rc = sandbox_limit_ids(
 		    s->minimum_uid, s->self->uid, s->self->gid, s->mail_gid);
 	if (rc == 0)
