@@ -190,6 +190,7 @@ static bool serve(struct poller *p, unsigned c, const struct request *r,
 	struct conn *k = &p->conn[c];
 	struct str plan;
 
+	poller_refresh(p);
 	if (r->letter == 'R' && !k->refused && k->storer < 0 &&
 	    storer_bind(p, c) < 0) {
 		if (!last)

@@ -11,7 +11,7 @@ enum {
 	KEY_MAX = 400, /* flags, local part (64), domain (255) */
 	PLAN_KEPT_MAX = 624,
 	LIFE_MS = 5000,
-	FILES = 3
+	FILES = 2
 };
 
 struct entry {
@@ -26,22 +26,23 @@ static struct entry table[ENTRIES];
 static struct text_mark marks[FILES];
 static uint64_t age = 1; /* 0: an entry never used */
 
-void cache_check(const struct conf *conf, const char *conf_path_given)
+void cache_check(const struct conf *conf)
 {
-	const char *path[FILES] = { conf_path(conf_path_given),
-		conf ? conf->aliases : "/",
-		conf && conf->users_file ? conf->users_file : "/etc/passwd" };
+	const char *path[FILES] = { conf->aliases,
+		conf->users_file ? conf->users_file : "/etc/passwd" };
 	struct text_mark now;
-	bool changed = false;
 
 	for (unsigned i = 0; i < FILES; i++) {
 		text_mark(&now, path[i]);
 		if (!text_mark_eq(&now, &marks[i]))
-			changed = true;
+			age++;
 		marks[i] = now;
 	}
-	if (changed)
-		age++;
+}
+
+void cache_forget(void)
+{
+	age++;
 }
 
 uint64_t cache_age(void)

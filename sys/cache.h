@@ -14,7 +14,10 @@
 
 /* Looks at the files again; what came from older ones is forgotten.  Before
  * a round of requests. */
-void cache_check(const struct conf *conf, const char *conf_path);
+void cache_check(const struct conf *conf);
+
+/* Everything is forgotten: the configuration is another one. */
+void cache_forget(void);
 
 /* A number that changes with the files: taken when a question is asked. */
 uint64_t cache_age(void);

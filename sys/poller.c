@@ -226,14 +226,26 @@ static int lock_in(struct poller *p)
 
 static int configure(struct poller *p)
 {
-	cache_check(p->conf->now, p->conf->path);
-	if (!reload_check(p->conf))
+	bool changed = reload_check(p->conf);
+
+	if (changed)
+		cache_forget();
+	if (p->conf->now)
+		cache_check(p->conf->now);
+	if (!changed)
 		return 0;
 	storer_renew(p);
 	if (p->locked && p->conf->now->minimum_uid < p->store.minimum_uid)
 		log_note(LOGL_WARNING, "configuration",
 		    "a lower minimum-uid holds after a restart");
 	return lock_in(p);
+}
+
+void poller_refresh(struct poller *p)
+{
+	if (!p->fresh)
+		p->fault = configure(p);
+	p->fresh = true;
 }
 
 static void dispatch(struct poller *p, const struct epoll_event *e)
@@ -364,20 +376,18 @@ int poller_run(struct poller *p)
 {
 	struct epoll_event events[EVENTS];
 	sigset_t none;
-	int rc;
 
 	sigemptyset(&none);
-	rc = configure(p);
-	while (rc == 0 && !is_over(p)) {
+	poller_refresh(p);
+	while (p->fault == 0 && !is_over(p)) {
 		int n =
 		    epoll_pwait(p->epoll, events, EVENTS, wait_ms(p), &none);
 
 		p->now_ms = io_now_ms();
-		if (n > 0)
-			rc = configure(p);
-		for (int i = 0; i < n && rc == 0; i++)
+		p->fresh = false;
+		for (int i = 0; i < n && p->fault == 0; i++)
 			dispatch(p, &events[i]);
 		keep_time(p);
 	}
-	return rc;
+	return p->fault;
 }

@@ -100,6 +100,8 @@ struct poller {
 	struct listeners *listeners;
 	bool single; /* serves one connection, then leaves */
 	bool locked; /* in the sandbox; not without a configuration */
+	bool fresh;  /* the files were looked at in this round */
+	int fault;   /* -errno that ends us */
 	bool leaving;
 	int64_t accept_ms; /* accepting again from then on; 0: now */
 	int epoll;
@@ -126,6 +128,9 @@ int poller_run(struct poller *p);
 enum poller_what { WHAT_LISTENER, WHAT_CONN, WHAT_LOOKER, WHAT_STORER };
 int poller_watch(struct poller *p, enum poller_what what, unsigned i,
     uint32_t turn, int fd, unsigned events, unsigned *now);
+/* Once in a round with requests: has the configuration changed, or a file
+ * that plans came from? */
+void poller_refresh(struct poller *p);
 void poller_unwatch(struct poller *p, int fd);
 void poller_end(struct poller *p, unsigned c, const char *why);
 
