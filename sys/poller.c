@@ -24,10 +24,10 @@ static volatile sig_atomic_t terminated, child_ended;
 
 static void on_signal(int number)
 {
-	if (number == SIGTERM)
-		terminated = 1;
-	else
+	if (number == SIGCHLD)
 		child_ended = 1;
+	else
+		terminated = 1;
 }
 
 /* Signals come only while we wait. */
@@ -38,9 +38,11 @@ static void prepare_signals(void)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGCHLD, &a, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -42,7 +42,9 @@ static void run(
 	if (io_move_fd(sock, WORKER_FD) < 0)
 		_exit(75);
 	pool_close_from(WORKER_FD + 1);
-	signal(SIGTERM, SIG_DFL);
+	/* The poller ends us, by its socket; Ctrl-C is for it alone. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
