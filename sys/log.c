@@ -16,6 +16,7 @@ enum { FACILITY_MAIL = 2 << 3, VALUE_MAX = 300 };
 static const char *log_program = "postern";
 static int log_sink = 2;
 static bool log_to_syslog;
+static enum log_level log_most = LOGL_INFO;
 
 /* Standard error is the client when inetd gave him 0, 1 and 2. */
 static bool stderr_is_client(void)
@@ -40,6 +41,11 @@ void log_open(const char *program, int log_fd)
 	fd = io_connect_unix("/dev/log", SOCK_DGRAM | SOCK_NONBLOCK);
 	if (fd >= 0)
 		log_sink = io_move_fd(fd, log_fd);
+}
+
+void log_limit(enum log_level most)
+{
+	log_most = most;
 }
 
 void log_begin(struct log *l, enum log_level level, const char *event)
@@ -107,7 +113,7 @@ void log_end(struct log *l)
 	size_t n = l->b.n;
 	ssize_t ignored;
 
-	if (log_sink < 0)
+	if (log_sink < 0 || l->level > log_most)
 		return;
 	if (!log_to_syslog)
 		l->text[n++] = '\n';

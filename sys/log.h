@@ -25,6 +25,9 @@ enum log_level {
  */
 void log_open(const char *program, int log_fd);
 
+/* From now on only lines of this level or graver ones. */
+void log_limit(enum log_level most);
+
 /* Starts a line "event" and takes fields until log_end sends it. */
 struct log {
 	struct buf b;

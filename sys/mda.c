@@ -256,7 +256,11 @@ int mda_deliver(struct reload *conf, struct store *s, const char *sender,
     uid_t caller, const char *user)
 {
 	struct mda m = { .conf = conf, .store = s, .content = -1 };
-	int rc = parse_addresses(&m, sender, user);
+	int rc;
+
+	/* Whoever calls hears of trouble only. */
+	log_limit(LOGL_WARNING);
+	rc = parse_addresses(&m, sender, user);
 
 	if (rc != 0)
 		return rc;
