@@ -5,6 +5,7 @@ import os
 import smtplib
 import subprocess
 import sys
+import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 import fronts
@@ -145,8 +146,8 @@ for front in fronts.FRONTS:
     except tap.Skip as e:
         t.skip(name, str(e))
         continue
-    except AssertionError as e:
-        t.ok(False, name, e)
+    except Exception:
+        t.ok(False, name, traceback.format_exc())
         continue
     for client in CLIENTS:
         t.run('%s through %s' % (client.__name__.replace('_', ' '), name),

@@ -88,6 +88,12 @@ def _network():
         subprocess.run(['ip'] + command.split(), check=True)
 
 
+def _root_is_a_mount():
+    """Not so in a plain chroot, where mounts cannot be kept private."""
+    with open('/proc/self/mountinfo') as f:
+        return any(line.split()[4] == '/' for line in f)
+
+
 def isolate(directory, devices=True):
     """True when done (a second time it only tells); False as an ordinary
     user, or where the machine does not allow it.  devices: a /dev of our
@@ -96,7 +102,7 @@ def isolate(directory, devices=True):
     if _done is not None:
         return _done
     _done = False
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or not _root_is_a_mount():
         return False
     try:
         _check(_libc.unshare(NEWNS | NEWNET), 'unshare')

@@ -33,12 +33,13 @@ def ready(p):
     return p
 
 
-def owner():
-    """Our name, as inetds want it."""
+def owner(p):
+    """The name of who runs it, as inetds want it."""
+    uid = 0 if p.multi else p.uid('_postern')
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        raise tap.Skip('uid %d has no name' % os.geteuid())
+        raise tap.Skip('uid %d has no name' % uid)
 
 
 def listener(**more):
@@ -51,7 +52,7 @@ def openbsd_inetd(**more):
     p = Postern(**more)
     p.port = free_port()
     conf = p.write('inetd.conf', '127.0.0.1:%d stream tcp nowait.10000 %s '
-                   '%s smtpd -C %s\n' % (p.port, owner(), p.smtpd, p.conf))
+                   '%s smtpd -C %s\n' % (p.port, owner(p), p.smtpd, p.conf))
     p.popen([tool('inetd', 'openbsd-inetd'), '-i', conf])
     return ready(p)
 
@@ -78,7 +79,7 @@ service smtp
         server = %s
         server_args = -C %s
 }
-''' % (p.path('xinetd.log'), p.port, owner(), p.smtpd, p.conf))
+''' % (p.path('xinetd.log'), p.port, owner(p), p.smtpd, p.conf))
     p.popen([tool('xinetd'), '-dontfork', '-f', conf, '-pidfile',
              p.path('xinetd.pid')])
     return ready(p)

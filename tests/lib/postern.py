@@ -176,6 +176,8 @@ class Postern:
         atexit.register(self.clean)
         self.isolated = box.isolate(self.dir)
         # who runs the programs: root with users of its own, or one user
+        if os.geteuid() == 0 and not self.isolated:
+            user = user or 'alice'
         self.multi = self.isolated and user is None
         self.user = user
         os.chmod(self.dir, 0o755)
