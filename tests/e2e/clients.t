@@ -2,6 +2,7 @@
 """Programs that people send mail with, through everything that may start
 smtpd."""
 import os
+import pwd
 import smtplib
 import subprocess
 import sys
@@ -94,7 +95,15 @@ def msmtp(p):
     exactly(p)
 
 
+def need_name():
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise tap.Skip('it wants a user with a name')
+
+
 def s_nail(p):
+    need_name()
     run(p, [fronts.tool('s-nail'), '-:/', '-Sv15-compat',
             '-Smta=smtp://127.0.0.1:%d' % p.port, '-Ssmtp-auth=none',
             '-Sfrom=tester@here.example', '-Shostname=client.example',
@@ -104,6 +113,7 @@ def s_nail(p):
 
 
 def mutt(p):
+    need_name()
     rc = p.write('muttrc', 'set smtp_url="smtp://127.0.0.1:%d/"\n'
                  'set ssl_starttls=no\nset ssl_force_tls=no\nset copy=no\n'
                  'set from="tester@here.example"\nset use_envelope_from\n'
