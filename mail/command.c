@@ -13,7 +13,9 @@ int command_split(struct str line, struct command *c)
 			return COMMAND_OCTETS;
 	}
 	c->arg = line;
-	if (!str_word(&c->arg, &c->verb))
+	/* A command begins with its verb; indented text is another protocol's. */
+	if (line.n == 0 || line.p[0] == ' ' || line.p[0] == '\t' ||
+	    !str_word(&c->arg, &c->verb))
 		c->verb = STR("");
 	c->arg = str_trim(c->arg);
 	return 0;

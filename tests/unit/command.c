@@ -13,7 +13,8 @@ static void splits(void)
 	} rows[] = {
 		{ S("NOOP"), S("NOOP"), S(""), 0 },
 		{ S("NOOP "), S("NOOP"), S(""), 0 },
-		{ S("  NOOP  a b  "), S("NOOP"), S("a b"), 0 },
+		{ S("NOOP  a b  "), S("NOOP"), S("a b"), 0 },
+		{ S(" NOOP"), S(""), S("NOOP"), 0 },
 		{ S("MAIL\tFROM:<>"), S("MAIL"), S("FROM:<>"), 0 },
 		{ S(""), S(""), S(""), 0 },
 		{ S("   "), S(""), S(""), 0 },
