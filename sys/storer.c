@@ -48,6 +48,15 @@ static void release(struct poller *p, struct storer *s)
 	set_free(p, s);
 }
 
+/* For the next one, unless the configuration has changed since. */
+static void done_with(struct poller *p, struct storer *s)
+{
+	if (s->old)
+		release(p, s);
+	else
+		set_free(p, s);
+}
+
 static void lost(struct poller *p, unsigned i, const char *why)
 {
 	struct storer *s = &p->storer[i];
@@ -174,9 +183,11 @@ void storer_unbind(struct poller *p, unsigned c)
 		poller_watch(p, WHAT_STORER, (unsigned)i, 0, s->w.fd,
 		    EPOLLIN | (s->nout > 0 ? EPOLLOUT : 0u), &s->events);
 	} else if (s->nout > 0 || send_to(p, (unsigned)i, STR("X"), -1) != 0) {
-		release(p, s); /* simpler than to wait for it */
+		/* It does not even read; with nothing stored yet it can go. */
+		(void)kill(s->w.pid, SIGKILL);
+		release(p, s);
 	} else {
-		set_free(p, s);
+		done_with(p, s);
 	}
 }
 
@@ -186,9 +197,7 @@ static void finish(struct poller *p, unsigned i)
 	struct storer *s = &p->storer[i];
 	int c = s->conn;
 
-	set_free(p, s);
-	if (s->old)
-		release(p, s);
+	done_with(p, s);
 	if (c >= 0) {
 		p->conn[c].storer = -1;
 		attend_done(p, (unsigned)c);
@@ -248,7 +257,7 @@ static void take_record(struct poller *p, unsigned i, struct str record)
 	int c = s->conn;
 
 	if (s->due > 0 && str_eq(record, STR("x"))) {
-		set_free(p, s);
+		done_with(p, s);
 		if (c >= 0) {
 			p->conn[c].storer = -1;
 			poller_end(p, (unsigned)c,

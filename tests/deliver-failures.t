@@ -166,6 +166,7 @@ def store_worker_killed():
     pid, = d.workers(True)
     r.rcpt('alice')
     r.rcpt('bob')
+    time.sleep(0.2)         # the worker has them
     os.kill(pid, signal.SIGKILL)
     assert until(lambda: 'event=worker-died' in p.logged())
     assert [v[0] for v in r.store(b'x\n', n=2)] == ['L', 'L']
@@ -201,9 +202,28 @@ def peer_gone_at_work():
     time.sleep(0.1)
     os.kill(pid, signal.SIGCONT)
     assert until(lambda: len(p.messages()) == 2)
-    r = d.requests()
-    assert r.deliver(['alice']) == 'D'
+    time.sleep(0.2)         # its verdict has come
+    assert d.requests().deliver(['alice']) == 'D'
     assert d.workers(True) == [pid], 'the same worker goes on'
+
+
+def worker_that_does_not_read():
+    """It is ended with the connection that it was bound to."""
+    p, d, r = start()
+    assert r.deliver(['alice']) == 'D'
+    pid, = d.workers(True)
+    os.kill(pid, signal.SIGSTOP)
+    r.sock.settimeout(1)
+    sent = 0
+    try:
+        for sent in range(4000):
+            r.rcpt('alice')
+    except TimeoutError:
+        pass
+    assert 100 < sent < 3999, sent
+    assert d.requests().deliver(['bob']) == 'D', 'nobody else waits'
+    r.close()
+    assert until(lambda: pid not in d.children())
 
 
 def peer_gone_before():
