@@ -25,7 +25,7 @@ for group; do
 			mutt strace busybox systemd socat netcat-openbsd
 			procps iproute2 binutils
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
-			libevent-2.1-7 libtirpc3 libwrap0 libbsd0"
+			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase"
 		unpack="$unpack openbsd-inetd xinetd spamassassin
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
