@@ -69,7 +69,7 @@ $(B)/libmail.a: $(MAIL:%.c=$(B)/%.o)
 $(B)/libsys.a:  $(SYS:%.c=$(B)/%.o)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOUSE) $(FORT) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(CC) $(HOUSE) $(CPPFLAGS) $(FORT) $(CFLAGS) -c -o $@ $<
 $(B)/%.a:
 	@rm -f $@
 	$(AR) rcD $@ $^
