@@ -102,6 +102,9 @@ struct session_host {
 
 	/* A refused command, for the log: the line and the reply. */
 	void (*refused)(void *self, struct str line, struct str reply);
+
+	/* Is there room for a message of so many octets (0: not declared)? */
+	bool (*has_room)(void *self, uint64_t size_bytes);
 };
 
 struct session {

@@ -4,6 +4,7 @@
  */
 #include "mail/transaction.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "mail/answer.h"
@@ -79,6 +80,12 @@ void transaction_mail(struct session *s, struct str arg)
 	}
 	if (m.size_bytes > s->set->size_limit_bytes) {
 		transaction_syntax(s, COMMAND_TOO_BIG, NULL);
+		return;
+	}
+	if (!s->host->has_room(s->host->self, m.size_bytes)) {
+		struct verdict v = content_fault(-ENOSPC);
+
+		transaction_verdict(s, &v);
 		return;
 	}
 	s->mail = m;

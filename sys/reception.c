@@ -182,6 +182,12 @@ static void host_refused(void *self, struct str line, struct str reply)
 	log_end(&l);
 }
 
+static bool host_has_room(void *self, uint64_t size_bytes)
+{
+	(void)self;
+	return spool_has_room(size_bytes);
+}
+
 void reception_host(struct reception *r, struct session_host *h)
 {
 	r->message_fd = -1;
@@ -197,5 +203,6 @@ void reception_host(struct reception *r, struct session_host *h)
 		.pending = host_pending,
 		.now = host_now,
 		.refused = host_refused,
+		.has_room = host_has_room,
 	};
 }

@@ -10,13 +10,18 @@
 #include <pwd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
 
-enum { SPOOL_PATH_MAX = 4096 };
+enum {
+	SPOOL_PATH_MAX = 4096,
+	RESERVE = 1024 * 1024, /* octets */
+	RESERVE_INODES = 1000
+};
 
 /* As tmpfiles.d would have made it. */
 static void make(const char *path)
@@ -88,4 +93,16 @@ int spool_remove(const char *name)
 	if (rc < 0)
 		log_errno("spool-remove", name, -rc);
 	return rc;
+}
+
+bool spool_has_room(uint64_t size_bytes)
+{
+	uint64_t need = size_bytes > RESERVE / 2 ? 2 * size_bytes : RESERVE;
+	struct statfs fs;
+
+	/* What is made as it is needed, or is nobody's business, counts as 0. */
+	if (fstatfs(SANDBOX_SPOOL_FD, &fs) != 0 || fs.f_blocks == 0)
+		return true;
+	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= need &&
+	       (fs.f_files == 0 || fs.f_ffree >= RESERVE_INODES);
 }

@@ -24,4 +24,10 @@ int spool_create(char name[SPOOL_NAME_MAX]);
 /* Takes the name away; an open descriptor keeps the content. */
 int spool_remove(const char *name);
 
+/*
+ * True when a message of that size leaves the file system with something to
+ * spare: full to the brim, it would fail others than us.
+ */
+bool spool_has_room(uint64_t size_bytes);
+
 #endif

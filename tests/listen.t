@@ -367,6 +367,29 @@ def proxy_relay():
 
 # ----------------------------------------------------------------- signals
 
+def no_room():
+    """A spool that is nearly full: MAIL says so, and nothing is begun."""
+    p = Postern()
+    need_network()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2m,mode=3777', 'none',
+                    p.path('spool', 'queue')], check=True)
+    p.start()
+    c = p.client()
+    c.hello()
+    c.want('452 4.3.1', 'MAIL FROM:<a@away.example> SIZE=1500000')
+    assert c.mail()[0] == 250, 'a small one fits'
+    with open(p.path('spool', 'queue', 'filler'), 'wb') as f:
+        f.write(b'x' * 1500000)
+    c.want('452 4.3.1', 'MAIL FROM:<a@away.example>')
+    c.want('503', 'RCPT TO:<alice@here.example>')
+    subprocess.run(['mount', '-o', 'remount,size=64m,nr_inodes=500',
+                    p.path('spool', 'queue')], check=True)
+    c.want('452 4.3.1', 'MAIL FROM:<a@away.example>')
+    subprocess.run(['mount', '-o', 'remount,size=64m,nr_inodes=5000',
+                    p.path('spool', 'queue')], check=True)
+    assert c.mail()[0] == 250, 'room again'
+
+
 def sigterm():
     p = listening()
     idle, busy, begun = p.client(), p.client(), p.client()
@@ -835,6 +858,7 @@ for test, about in (
         (proxy_stranger, 'PROXY: not from others'),
         (proxy_source_limit, 'PROXY: source-limit by the real source'),
         (proxy_relay, 'PROXY: relay by the real source'),
+        (no_room, 'a spool without room: 452 at MAIL'),
         (sigterm, 'SIGTERM: the message at hand ends, then 421'),
         (nothing_left, 'SIGTERM: no process is left'),
         (deliver_dies, 'a killed deliver comes back'),
