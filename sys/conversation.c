@@ -108,8 +108,9 @@ static int wait_input(const struct talk *t, int64_t deadline_ms)
 	sigset_t none;
 	int n;
 
-	if (left < 0)
-		left = 0;
+	/* Also when there is input: he who never pauses has his end, too. */
+	if (left <= 0)
+		return -ETIMEDOUT;
 	wait.tv_sec = (time_t)(left / 1000);
 	wait.tv_nsec = (long)(left % 1000) * 1000000;
 	sigemptyset(&none);
