@@ -80,8 +80,11 @@ static int send_record(const struct buf *b, int fd, int64_t deadline_ms)
 			return broken("send", -rc);
 		if (io_now_ms() >= deadline_ms)
 			return broken("send", ETIMEDOUT);
-		(void)io_wait_write(SANDBOX_DELIVER_FD,
-		    rc == -EAGAIN ? deadline_ms : io_now_ms() + 10);
+		if (rc == -EAGAIN)
+			(void)io_wait_write(SANDBOX_DELIVER_FD, deadline_ms);
+		else /* nothing comes before our next record: a pause */
+			(void)io_wait_read(
+			    SANDBOX_DELIVER_FD, io_now_ms() + 10);
 	}
 }
 
