@@ -31,6 +31,7 @@ struct child {
 	bool local;
 	bool unknown; /* behind a proxy, its address not told yet */
 	int ask_fd;   /* ... the socket it will tell it on, or -1 */
+	uid_t uid;    /* if local */
 	struct netaddr source;
 };
 
@@ -111,6 +112,19 @@ static unsigned count_source(const struct netaddr *source)
 	return n;
 }
 
+/*
+ * One user, root excepted, leaves a quarter of the places to others: what
+ * they send now may never be sent again.
+ */
+static bool local_full(uid_t uid, unsigned limit)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < nchildren; i++)
+		n += children[i].local && children[i].uid == uid;
+	return nlocal >= limit || (uid != 0 && n >= limit - limit / 4);
+}
+
 /* Says why and hangs up; he who does not listen is not waited for. */
 static void turn_away(int fd, const char *text, const struct peer *p)
 {
@@ -144,10 +158,10 @@ static const char *limit_hit(
 	if (!c)
 		return "421 4.3.5 configuration error here, try later\r\n";
 	if (p->kind != PEER_INET)
-		return nlocal < c->local_connection_limit
-			   ? NULL
-			   : "421 4.3.2 too many local connections, try "
-			     "later\r\n";
+		return local_full(p->uid, c->local_connection_limit)
+			   ? "421 4.3.2 too many local connections, try "
+			     "later\r\n"
+			   : NULL;
 	if (nchildren - nlocal >= c->connection_limit)
 		return "421 4.3.2 too many connections, try later\r\n";
 	if (proxied)
@@ -208,6 +222,7 @@ static void start_child(
 	k->local = p->kind != PEER_INET;
 	k->unknown = proxied;
 	k->ask_fd = pair[0];
+	k->uid = p->uid;
 	k->source = netaddr_source(&p->addr);
 	nchildren++;
 	nlocal += k->local;

@@ -99,6 +99,28 @@ def local_limit():
     assert until(lambda: local_admitted(p)), 'no room after one has left'
 
 
+def local_share():
+    """One user leaves room for another one, and for root."""
+    p = Postern({'local-connection-limit': '8'})
+    if not p.multi:
+        raise tap.Skip('needs root and a mount namespace')
+    p.start()
+    settle(p)
+    held = [greeted(client_of(p, 'bob')) for _ in range(6)]
+    turned_away(client_of(p, 'bob'), '4.3.2')
+    held += [greeted(client_of(p, 'carol')), greeted(p.local_client())]
+    turned_away(p.local_client(), '4.3.2')
+
+
+def client_of(p, user):
+    """Connected to the unix socket by this user."""
+    os.seteuid(p.uid(user))
+    try:
+        return p.local_client()
+    finally:
+        os.seteuid(0)
+
+
 def local_admitted(p):
     c = p.local_client()
     try:
@@ -842,6 +864,7 @@ for test, about in (
         (source_limit, 'source-limit: 421 4.7.0, others are served'),
         (connection_limit, 'connection-limit: 421 4.3.2'),
         (local_limit, 'local-connection-limit: 421, TCP is served'),
+        (local_share, 'local-connection-limit: a share of it for one user'),
         (starved, 'strangers in all places do not starve the unix socket'),
         (v6_by_64, 'source-limit counts a /64'),
         (v6_received, 'IPv6: Received, relay-networks, our own literal'),
