@@ -51,6 +51,25 @@ static struct str skip_postmark(struct str s)
 	return s;
 }
 
+/*
+ * The next octets of standard input, 0 at its end, or -errno.  The first line
+ * comes whole, for it may be a postmark.
+ */
+static ssize_t read_block(char *block, size_t max, bool first)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	do {
+		n = read(0, block + have, max - have);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		have += n < 0 ? 0 : (size_t)n;
+	} while (n < 0 || (first && n > 0 && have < max &&
+			      str_find(str_at(block, have), '\n') == have));
+	return (ssize_t)have;
+}
+
 /* Standard input into a file of ours, which a store worker may read. */
 static int read_message(struct mda *m)
 {
@@ -62,15 +81,13 @@ static int read_message(struct mda *m)
 	if (m->content < 0)
 		return complain(EX_TEMPFAIL, "memfd_create", strerror(errno));
 	for (;;) {
-		ssize_t n = read(0, block, sizeof(block));
+		ssize_t n = read_block(block, sizeof(block), first);
 		struct str s;
 		int rc;
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return complain(
-			    EX_TEMPFAIL, "standard input", strerror(errno));
+			    EX_TEMPFAIL, "standard input", strerror((int)-n));
 		if (n == 0)
 			return 0;
 		s = str_at(block, (size_t)n);

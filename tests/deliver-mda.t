@@ -58,6 +58,15 @@ def postmark():
                 b'Subject: y\n\nFrom z\n') == OK
     assert p.take()[0].endswith(b'Delivered-To: alice\nSubject: y\n\n'
                                 b'From z\n')
+    # also when it comes in pieces, and nothing but it
+    for pieces in (('From a', ' b\\n', 'Subject: y\\n\\nz\\n'), ('Fr', 'om b\\n')):
+        r = subprocess.run(
+            ['sh', '-c', '{ %s } | "$@"' % ''.join(
+                "printf '%s'; sleep .1; " % s for s in pieces), 'sh',
+             p.deliver, '-C', p.conf, 'alice'], **p.identity())
+        assert r.returncode == OK
+        assert p.take()[0].endswith(b'Delivered-To: alice\n' + (
+            b'Subject: y\n\nz\n' if len(pieces) > 2 else b''))
 
 
 def exit_codes():
