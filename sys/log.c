@@ -29,18 +29,23 @@ static bool stderr_is_client(void)
 	       in.st_dev == err.st_dev && in.st_ino == err.st_ino;
 }
 
-void log_open(const char *program, int log_fd)
+void log_open(const char *program, int fd)
 {
-	int fd;
+	int sock;
 
 	log_program = program;
 	if (!stderr_is_client())
 		return;
 	log_to_syslog = true;
 	log_sink = -1;
-	fd = io_connect_unix("/dev/log", SOCK_DGRAM | SOCK_NONBLOCK);
-	if (fd >= 0)
-		log_sink = io_move_fd(fd, log_fd);
+	sock = io_connect_unix("/dev/log", SOCK_DGRAM | SOCK_NONBLOCK);
+	if (sock >= 0)
+		log_sink = io_move_fd(sock, fd);
+}
+
+int log_fd(void)
+{
+	return log_sink;
 }
 
 void log_limit(enum log_level most)

@@ -20,10 +20,13 @@ enum log_level {
 /*
  * Before the sandbox.  `program` is a constant.  Decides where lines go:
  * syslog when fd 2 is closed or is the same socket as fd 0; there it connects
- * a datagram socket to /dev/log and moves it to `log_fd` (none: lines are
+ * a datagram socket to /dev/log and moves it to `fd` (none: lines are
  * dropped).
  */
-void log_open(const char *program, int log_fd);
+void log_open(const char *program, int fd);
+
+/* Where lines go: 2, the number given to log_open, or -1: nowhere. */
+int log_fd(void);
 
 /* From now on only lines of this level or graver ones. */
 void log_limit(enum log_level most);

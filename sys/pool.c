@@ -13,7 +13,6 @@
 
 #include "sys/io.h"
 #include "sys/log.h"
-#include "sys/sandbox.h"
 
 enum { WORKER_FD = 3 };
 
@@ -30,8 +29,16 @@ static void close_from(unsigned first, unsigned last)
 
 void pool_close_from(unsigned first)
 {
-	close_from(first, SANDBOX_LOG_FD - 1);
-	close_from(SANDBOX_LOG_FD + 1, ~0u);
+	unsigned keep = (unsigned)log_fd(); /* -1 is above all */
+
+	if (keep < first) {
+		close_from(first, ~0u);
+		return;
+	}
+	if (keep > first)
+		close_from(first, keep - 1);
+	if (keep < ~0u)
+		close_from(keep + 1, ~0u);
 }
 
 static void run(
