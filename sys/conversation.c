@@ -209,6 +209,8 @@ static void serve(struct talk *t)
 		int rc;
 
 		flush(t);
+		if (t->gone)
+			break;
 		if (must_stop && !t->stop_ms)
 			t->stop_ms = io_now_ms();
 		if (t->stop_ms && session_is_idle(s)) {
