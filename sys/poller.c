@@ -143,7 +143,10 @@ static int adopt(struct poller *p, int fd)
 		.storer = -1,
 		.events = POLLER_UNWATCHED };
 	p->nconns++;
-	return poller_watch(p, WHAT_CONN, c, k->turn, fd, EPOLLIN, &k->events);
+	rc = poller_watch(p, WHAT_CONN, c, k->turn, fd, EPOLLIN, &k->events);
+	if (rc < 0) /* nobody would hear it */
+		poller_end(p, c, NULL);
+	return rc;
 }
 
 void poller_end(struct poller *p, unsigned c, const char *why)

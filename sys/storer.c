@@ -84,7 +84,10 @@ static int hire(struct poller *p, unsigned i)
 	s->events = POLLER_UNWATCHED;
 	s->old = false;
 	set_free(p, s);
-	return poller_watch(p, WHAT_STORER, i, 0, s->w.fd, EPOLLIN, &s->events);
+	rc = poller_watch(p, WHAT_STORER, i, 0, s->w.fd, EPOLLIN, &s->events);
+	if (rc < 0) /* its verdicts would not be heard */
+		release(p, s);
+	return rc;
 }
 
 int storer_bind(struct poller *p, unsigned c)
