@@ -25,14 +25,12 @@ static void same(const struct box *box)
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-	char *room = fuzz_room(size);
 	struct plan plan;
 	struct box box;
 	size_t left;
 
-	if (size > 0)
-		memcpy(room, input, size);
-	if (size <= PLAN_MAX / 2 && plan_get(str_at(room, size), &plan) == 0) {
+	if (size <= PLAN_MAX / 2 &&
+	    plan_get(fuzz_str(input, size), &plan) == 0) {
 		HOLDS(plan.boxes.n < size);
 		HOLDS(plan.verdict.text.n <= REQUEST_TEXT_MAX);
 		left = plan.boxes.n;
@@ -45,6 +43,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 			same(&box);
 		}
 	}
-	free(room);
 	return 0;
 }
