@@ -53,9 +53,13 @@ install_machine() { # script of this directory to put under /root
 	install -m 755 "tests/system/$1" "$root/root/$1"
 }
 
+# One hierarchy of control groups and bpf(2), so that the directives which
+# need them, IPAddressDeny= above all, are in force there.
 enter() { # options and command of nspawn
-	timeout -k 10 400 systemd-nspawn -q -D "$root" --private-network \
+	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 timeout -k 10 400 \
+		systemd-nspawn -q -D "$root" --private-network \
 		--register=no --keep-unit --console=pipe \
+		--capability=CAP_BPF,CAP_NET_ADMIN --system-call-filter=bpf \
 		--bind="$out:/out" "$@" </dev/null >"$log" 2>&1
 	[ -s "$out/tap" ] || bail 'the machine did not come up'
 }
