@@ -21,6 +21,7 @@
 #include "sys/mda.h"
 #include "sys/poller.h"
 #include "sys/sandbox.h"
+#include "sys/share.h"
 
 enum { WHY_MAX = 256 };
 
@@ -132,6 +133,7 @@ static void find_ids(struct store *s)
 	const struct passwd *pw = getpwnam("_postern");
 	const struct group *gr = getgrnam("mail");
 
+	s->slot = SHARE_NONE;
 	s->smtpd_uid = pw ? pw->pw_uid : (uid_t)-1;
 	s->mail_gid = gr ? gr->gr_gid : s->self->gid;
 }

@@ -10,6 +10,7 @@
 #include "sys/failure.h"
 #include "sys/lmtp.h"
 #include "sys/log.h"
+#include "sys/share.h"
 
 enum {
 	HEAD_MAX = 2048, /* octets of Return-Path and Delivered-To */
@@ -86,6 +87,7 @@ static int write_copy(
 {
 	char text[HEAD_MAX];
 	struct buf head = BUF(text);
+	int rc;
 
 	if (copy->box.kind == BOX_LMTP)
 		return 0;
@@ -93,6 +95,9 @@ static int write_copy(
 	trace_delivered_to(&head, copy->address);
 	if (head.full)
 		return -EMSGSIZE;
+	rc = share_begin(c->slot, copy->box.uid);
+	if (rc < 0)
+		return rc;
 	if (is_maildir(copy))
 		return write_maildir(c, copy, buf_str(&head));
 	return append_mbox(c, copy, buf_str(&head), nmbox);
@@ -253,4 +258,5 @@ void commit_job(const struct commit *c, struct job *j)
 			log_delivered(c, &j->copy[i]);
 	}
 	(void)identity_assume(c->self, c->self->uid, c->self->gid);
+	share_end(c->slot);
 }

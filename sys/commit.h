@@ -12,6 +12,7 @@ struct commit {
 	struct str hostname;
 	gid_t mail_gid; /* of mbox files in /var/mail */
 	uint32_t minimum_uid;
+	int slot;          /* of sys/share.h; SHARE_NONE */
 	struct str sender; /* reverse-path, empty for the null one */
 	int content;
 	uint64_t size;

@@ -21,7 +21,7 @@
 enum {
 	POLLER_CONNS = 4096,
 	POLLER_LOOKERS = 4,  /* lookup workers */
-	POLLER_STORERS = 20, /* store workers */
+	POLLER_STORERS = 20, /* store workers, at most SHARE_SLOTS */
 	POLLER_LINE = 256,   /* requests that wait for a worker */
 	POLLER_RECORD = PLAN_MAX + REQUEST_MAX,
 	/* Milliseconds. */

@@ -40,7 +40,7 @@ static void deliver(const struct store *s, struct job *j, struct str sender,
 		{ "4.3.0", 5 },
 		{ "another recipient cannot be served now", 38 } };
 	struct commit c = { s->self, s->hostname, s->mail_gid, s->minimum_uid,
-		sender, fd, size };
+		s->slot, sender, fd, size };
 
 	if (job_is_settled(j)) {
 		commit_job(&c, j);

@@ -13,6 +13,7 @@ struct store {
 	struct str hostname;
 	uint32_t minimum_uid;
 	gid_t mail_gid;
+	int slot;        /* of sys/share.h; SHARE_NONE */
 	uid_t smtpd_uid; /* _postern; (uid_t)-1: there is none */
 };
 

@@ -11,6 +11,7 @@
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/poller.h"
+#include "sys/share.h"
 
 static void serve(int sock, const void *arg)
 {
@@ -23,6 +24,10 @@ static void serve(int sock, const void *arg)
 
 void storer_start(struct poller *p)
 {
+	int rc = share_start();
+
+	if (rc < 0)
+		log_errno("worker", "shared memory", -rc);
 	for (unsigned i = 0; i < POLLER_STORERS; i++)
 		p->storer[i].w.fd = p->storer[i].out_fd = -1;
 }
@@ -38,6 +43,7 @@ static void set_free(struct poller *p, struct storer *s)
 
 static void release(struct poller *p, struct storer *s)
 {
+	share_end((int)(s - p->storer));
 	poller_unwatch(p, s->w.fd);
 	pool_release(&s->w);
 	if (s->out_fd >= 0)
@@ -77,6 +83,7 @@ static int hire(struct poller *p, unsigned i)
 
 	if (!p->conf->now || !p->locked)
 		return -EAGAIN;
+	p->store.slot = (int)i;
 	rc = pool_fork(&s->w, serve, p);
 	if (rc < 0)
 		return rc;

@@ -187,6 +187,25 @@ def fcntl_lock():
     assert os.stat(mbox(p)).st_size > size
 
 
+def one_user_has_not_all_workers():
+    """As many messages as there are workers wait for alice's lock, and more;
+    bob's mail goes on, and so does hers when the lock is gone."""
+    p, d, r = start()
+    assert r.deliver(['alice']) == 'D'
+    f = open(mbox(p), 'rb+')
+    fcntl.lockf(f, fcntl.LOCK_EX)
+    waiting = [d.requests() for _ in range(24)]
+    for c in waiting:
+        c.rcpt('alice')
+        with c.message(b'x\n') as m:
+            c.send(record('S', '2', ''), m.fileno())
+    for _ in range(3):
+        assert r.deliver(['bob']) == 'D'
+    f.close()
+    fates = [c.receive('s')[0] for c in waiting]
+    assert set(fates) <= {'D', 'L'} and fates.count('D') >= 8, fates
+
+
 def dot_lock():
     p, d, r = start()
     with open(mbox(p) + '.lock', 'w'):

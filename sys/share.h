@@ -1,0 +1,28 @@
+/*
+ * No user has all store workers: one whose mailbox hangs (a lock he keeps, a
+ * home on a dead server) would hold up everybody's mail.  The workers tell
+ * each other in shared memory for whom they work.
+ */
+#ifndef SYS_SHARE_H
+#define SYS_SHARE_H
+
+#include <stdint.h>
+
+enum {
+	SHARE_SLOTS = 20,    /* workers that may tell */
+	SHARE_MOST = 16,     /* ... and may work for one user */
+	SHARE_WAIT_MS = 500, /* for one of those to be done */
+	SHARE_NONE = -1      /* the slot of a worker that is alone */
+};
+
+/* Before workers are forked.  0 or -errno: then nobody is limited. */
+int share_start(void);
+
+/*
+ * The worker of `slot` is about to work for `uid`, until it says share_end.
+ * 0, or -ETIMEDOUT: as many as may be work for him, and none was done soon.
+ */
+int share_begin(int slot, uint32_t uid);
+void share_end(int slot);
+
+#endif
