@@ -15,6 +15,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import box
 import crash
+import sabotage
 import tap
 from postern import Postern, split_trace, until
 from request import Deliver
@@ -28,7 +29,7 @@ STORM_S = float(os.environ.get('STORM_SECONDS', 12))
 # --- chosen calls -----------------------------------------------------------
 
 def traced():
-    why = crash.needs()
+    why = sabotage.needs()
     roles = 'store', 'session', 'poller', 'lookup'
     if why:
         for role in roles:
@@ -39,10 +40,30 @@ def traced():
         if role == 'lookup':    # it reads the file of users again
             site.prepare = crash.rewrite_users
         calls = site.trial(role)
-        crash.campaign(t, role + ': killed', site, role, crash.kills(calls))
+        crash.campaign(t, role + ': killed', site, role,
+                       sabotage.kills(calls))
         crash.campaign(t, role + ': errors', site, role,
-                       crash.some_errors(calls))
+                       sabotage.some_errors(calls))
+    for role in 'inetd', 'mda':     # from the first call on
+        crash.campaign(t, role + ': killed', site, role,
+                       sabotage.kills(site.trial(role)))
     site.close()
+
+
+def commit_order():
+    """Data, name, both on stable storage, and only then the promise."""
+    why = sabotage.needs()
+    if why:
+        raise tap.Skip(why)
+    commit = ('sync_file_range', 'renameat2', 'fsync', 'sendmsg')
+    for rcpts in ('alice+%s',), ('alice+%s', 'bob+%s'):
+        site = crash.Site(rcpts=rcpts)
+        site.trial('store')
+        n = len(rcpts)
+        order = sabotage.Trace(site.trace).order(commit)
+        assert order == [commit[0]] * n + [commit[1]] * n + \
+            [commit[2]] * 2 * n + [commit[3]] * n, order
+        site.close()
 
 
 # --- a storm ----------------------------------------------------------------
@@ -105,9 +126,7 @@ class Storm:
             found['store' if is_filtered(pid) else 'lookup'].append(pid)
         return found
 
-    def kill(self, r):
-        # a poller takes all workers along, and costs a second
-        role = r.choice(['session', 'store', 'lookup'] * 6 + ['poller'])
+    def kill(self, r, role):
         pids = self.victims()[role]
         if not pids:
             return
@@ -123,10 +142,14 @@ class Storm:
         for c in threads:
             c.start()
         r = random.Random(0)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            time.sleep(r.uniform(0.005, 0.08))
-            self.kill(r)
+        for i in range(4):
+            end = time.monotonic() + seconds / 4
+            while time.monotonic() < end:
+                time.sleep(r.uniform(0.005, 0.08))
+                self.kill(r, r.choice(('session', 'store', 'lookup')))
+            # takes all workers along, and costs a second
+            if i < 3:
+                self.kill(r, 'poller')
         self.over = True
         for c in threads:
             c.join()
@@ -367,5 +390,6 @@ for test in (full_maildir, maildir_without_inodes, read_only_maildir,
              spool_without_inodes, read_only_spool, limited_file_size):
     t.run(test.__name__.replace('_', ' '), test)
 t.run('a storm of kills', storm)
+t.run('commit order', commit_order)
 traced()
 t.done()

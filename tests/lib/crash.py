@@ -1,124 +1,28 @@
 """Kills and errors at chosen system calls, and what must hold after each.
 
-strace is attached to one process of a private installation and told to kill
-it as it enters its k-th call of a name, or to let that call fail.  The
-process is stopped before the call, so killing at every one passes through
-every state.  After each run the promises are checked (Site.verify), then the
-same message is sent again as a client would, and must arrive.
+One process of a private installation is sabotaged while it handles a message.
+After each run the promises are checked (Site.verify), then the same message
+is sent again as a client would, and must arrive.
 """
-import collections
 import os
-import re
-import shutil
 import signal
+import socket
 import subprocess
 import time
 
-import box
-import tap
 from postern import Client, Closed, Postern, split_trace, until
 from request import Deliver
+from sabotage import KILL, Trace, Tracer, options
 
 SENDER = 'a@away.example'
 PATIENCE = 8    # seconds for a reply; none of the calls needs one
-ERRORS = ('EIO', 'ENOSPC', 'EDQUOT', 'EINTR', 'EMFILE', 'ENOMEM')
-KILL = 'signal=KILL'
-
-# Nothing is left to go wrong in these, or libc does not let them fail.
-NEVER = {'exit', 'exit_group', 'rt_sigreturn', 'restart_syscall', 'execve',
-         'getpid'}
 # An answer that gets lost on the way after the mail is safe: the client
 # tries again, and two copies are better than none.
 TALK = {'sendmsg', 'recvmsg', 'epoll_pwait', 'epoll_ctl', 'poll', 'ppoll',
         'read', 'write', 'sendto', 'recvfrom', 'accept4'}
 
-Point = collections.namedtuple('Point', 'call k what')
-
-
-def needs():
-    """Why nothing can be traced here, or None."""
-    if not shutil.which('strace'):
-        return 'strace is not installed'
-    if not box.isolated():
-        return 'needs root and a mount namespace'
-    probe = subprocess.Popen(['sleep', '60'])
-    try:
-        with Tracer(probe.pid, []):
-            return None
-    except OSError as e:
-        return str(e)
-    finally:
-        probe.kill()
-        probe.wait()
-
-
-def kills(calls):
-    """A point for each call of a trial."""
-    return [Point(name, k, KILL) for name, n in calls.items()
-            for k in range(1, n + 1)]
-
-
-def errors(calls):
-    """Each call fails with each error."""
-    # the filters would kill a process for call -1, strace's usual choice
-    return [Point(name, k, 'error=%s:syscall=getpid' % e)
-            for name, n in calls.items() for k in range(1, n + 1)
-            for e in ERRORS]
-
-
-def some_errors(calls):
-    """Each call fails once, with one error after the other."""
-    return [p for i, p in enumerate(errors(calls))
-            if i % len(ERRORS) == i // len(ERRORS) % len(ERRORS)]
-
-
-def options(point):
-    return ['-e', 'trace=' + point.call, '-e', 'inject=%s:%s:when=%d' % (
-        point.call, point.what, point.k)]
-
-
-class Trace:
-    """What strace wrote."""
-    LINE = re.compile(r'(?:\d+ +)?([a-z_0-9]+)\(')
-
-    def __init__(self, path):
-        self.path = path
-
-    def lines(self):
-        with open(self.path, errors='replace') as f:
-            return f.readlines()
-
-    def calls(self):
-        found = (self.LINE.match(line) for line in self.lines())
-        count = collections.Counter(m[1] for m in found if m)
-        return {n: k for n, k in count.items() if n not in NEVER}
-
-    def hit(self):
-        return any('(INJECTED' in line or 'killed by SIGKILL' in line
-                   for line in self.lines())
-
-
-class Tracer(Trace):
-    """strace of a process that runs, and with it of those that it forks when
-    `more` has -f.  It lets go at the end."""
-    def __init__(self, pid, more, path='/dev/null'):
-        super().__init__(path)
-        self.proc = subprocess.Popen(
-            ['strace', '-o', path, '-p', str(pid), *more],
-            stderr=subprocess.PIPE, text=True)
-        first = self.proc.stderr.readline()
-        if 'attached' not in first:
-            self.proc.wait()
-            raise OSError('strace: ' + first.strip())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.proc.poll() is None:
-            self.proc.send_signal(signal.SIGINT)
-        self.proc.stderr.close()
-        self.proc.wait()
+# These make it safe; one that fails is the end of that attempt.
+SAFETY = {'fsync', 'sync_file_range', 'renameat2'}
 
 
 def content(ident, size=0):
@@ -132,33 +36,30 @@ def content(ident, size=0):
 def attempt(open_client, ident, rcpts, size=0, ready=None):
     """(stage, code) of the first reply that is not the wanted one, ('sent',
     250), or (stage, None) when the connection ended there."""
-    stage = 'connect'
+    steps = [('greeting', None, 220), ('ehlo', b'EHLO c.example', 250),
+             ('mail', b'MAIL FROM:<%s>' % SENDER.encode(), 250)]
+    steps += [('rcpt', b'RCPT TO:<%s>' % r.encode(), 250) for r in rcpts]
+    steps += [('data', b'DATA', 354)]
+    stage, c = 'connect', None
     try:
         c = open_client()
         c.sock.settimeout(PATIENCE)
-        steps = [('greeting', None, 220), ('ehlo', b'EHLO c.example', 250),
-                 ('mail', b'MAIL FROM:<%s>' % SENDER.encode(), 250)]
-        steps += [('rcpt', b'RCPT TO:<%s>' % r.encode(), 250) for r in rcpts]
-        steps += [('data', b'DATA', 354)]
         for stage, text, code in steps:
-            if text is None and ready:
-                got = c.reply()[0]
-                ready()
-            else:
-                got = c.cmd(text)[0] if text else c.reply()[0]
+            got = c.cmd(text)[0] if text else c.reply()[0]
             if got != code:
-                c.close()
                 return stage, got
+            if stage == 'greeting' and ready:
+                ready()
         stage = 'content'
         c.send(content(ident, size).replace(b'\n', b'\r\n') + b'.\r\n')
-        got = c.reply()[0]
-        stage = 'sent'
-        c.close()
-        return stage, got
+        return 'sent', c.reply()[0]
     except (Closed, BrokenPipeError, ConnectionError):
         return stage, None
     except TimeoutError:
         return stage, 'silence'
+    finally:
+        if c:
+            c.close()
 
 
 class Site:
@@ -176,7 +77,12 @@ class Site:
         self.wrong = []
         self.trace = self.p.path('trace')
         assert self.send('warm')[1] == 250, self.p.logged()
-        self.collect({'warm'})
+        self.collect()
+        self.settle()
+        time.sleep(0.2)
+        self.rest = [self.now_in(pid) for pid in (
+            self.d.proc.pid, self.d.workers(True)[0])]
+        assert 'running' not in self.rest, self.rest
 
     # one message
 
@@ -228,6 +134,23 @@ class Site:
         """Members that run; the dead whose parent died too are init's."""
         return [pid for pid, (state, parent) in self.members(proc).items()
                 if state != 'Z' or parent == proc.pid]
+
+    @staticmethod
+    def now_in(pid):
+        """The system call it sleeps in; None when it runs."""
+        try:
+            with open('/proc/%d/syscall' % pid) as f:
+                return f.read().split()[0]
+        except OSError:
+            return None
+
+    def at_rest(self):
+        """Nobody of deliver works on anything; who told smtpd nothing may
+        still have been at it."""
+        poller, store = self.rest
+        return self.now_in(self.d.proc.pid) == poller and all(
+            self.now_in(pid) in (store, None)
+            for pid in self.d.workers(True))
 
     def renew(self):
         """Starts what has died; what it leaves running is an orphan."""
@@ -281,9 +204,10 @@ class Site:
     def inspect(self, path, wanted):
         with open(path, 'rb') as f:
             text = f.read()
-        try:
-            got = split_trace(text)[1]
-        except AssertionError:
+        try:    # without smtpd there is no Received
+            got = split_trace(text)[1] if b'\nReceived: ' in text else \
+                text.split(b'\n', 2)[2]
+        except (AssertionError, IndexError):
             got = None
         if got != wanted:
             self.bad('torn or foreign mail %s: %r' % (path, text[-200:]))
@@ -308,7 +232,7 @@ class Site:
             os.unlink(path)
         return spool, tmp
 
-    def collect(self, idents=()):
+    def collect(self):
         """Empties the mailboxes."""
         for user in self.users:
             for sub in 'new', 'cur':
@@ -317,24 +241,86 @@ class Site:
 
     # a run
 
+    def attached(self, role, ident, more):
+        """To a process that runs already."""
+        tracer = []
+
+        def attach():
+            pid = self.newest_session() if role == 'session' else \
+                self.pid(role)
+            tracer.append(Tracer(pid, more, self.trace))
+        if role == 'session':
+            heard = self.send(ident, ready=attach)
+        else:
+            attach()
+            heard = self.send(ident)
+        self.settle()
+        for t in tracer:
+            t.__exit__()
+        return heard
+
+    def strace(self, more, *args, **streams):
+        return self.p.popen(['strace', '-o', self.trace, *more, *args],
+                            **streams)
+
+    def ended(self, proc):
+        """And nobody else of its session is left."""
+        try:
+            proc.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.bad('it does not end')
+            proc.kill()
+            proc.wait()
+        if not until(lambda: not self.alive(proc), 5):
+            self.bad('left running: %s' % self.members(proc))
+
+    def inetd(self, ident, more, conf):
+        """One session, from the first call on."""
+        ours, its = socket.socketpair()
+        proc = self.strace(more, self.p.smtpd, '-C', conf, stdin=its,
+                           stdout=its)
+        its.close()
+        heard = self.send(ident, lambda: Client(ours))
+        self.ended(proc)
+        return heard
+
+    def mda(self, ident, more):
+        """deliver and its workers, from the first call on."""
+        proc = self.strace(['-f'] + more, self.p.deliver, '-C', self.p.conf,
+                           '-f', SENDER, self.to(ident)[0],
+                           stdin=subprocess.PIPE)
+        try:
+            proc.communicate(content(ident, self.size))
+        except BrokenPipeError:
+            pass
+        self.ended(proc)
+        code = proc.returncode
+        if code < 0 or code == 127:     # the loader's
+            return 'exit', None
+        return 'exit', {0: 250, 75: 451}.get(code, 'exit code %d' % code)
+
+    def deed(self, role, ident, more):
+        self.prepare(self)
+        if role == 'mda':
+            return self.mda(ident, more)
+        if role == 'inetd':
+            return self.inetd(ident, more, self.p.conf)
+        if role == 'alone':     # it starts a deliver of its own
+            return self.inetd(ident, more, self.alone_conf())
+        return self.attached(role, ident, more)
+
+    def alone_conf(self):
+        conf = dict(self.p.settings)
+        conf['run-directory'] = self.p.path('nowhere')
+        return self.p.write('alone.conf', ''.join(
+            '%s %s\n' % (k, v) for k, v in conf.items() if v is not None))
+
     def trial(self, role):
         """The calls that one message needs of this role."""
         ident = self.ident()
         self.label = role + ' trial'
-        self.prepare(self)
-        if role == 'session':
-            keep = []
-
-            def ready():
-                keep.append(Tracer(self.newest_session(), [], self.trace))
-            stage, code = self.send(ident, ready=ready)
-            self.settle()
-            keep[0].__exit__()
-        else:
-            with Tracer(self.pid(role), [], self.trace):
-                stage, code = self.send(ident)
-                self.settle()
-        assert code == 250, (role, stage, code)
+        heard = self.deed(role, ident, [])
+        assert heard[1] == 250, (role, heard, self.p.logged()[-2000:])
         self.collect()
         return Trace(self.trace).calls()
 
@@ -342,20 +328,7 @@ class Site:
         """One message with this point; False when it was not reached."""
         ident = self.ident()
         self.label = '%s %s %d %s' % (role, point.call, point.k, point.what)
-        self.prepare(self)
-        tracer = []
-
-        def attach(pid):
-            tracer.append(Tracer(pid, options(point), self.trace))
-        if role == 'session':
-            stage, code = self.send(
-                ident, ready=lambda: attach(self.newest_session()))
-        else:
-            attach(self.pid(role))
-            stage, code = self.send(ident)
-        self.settle()
-        for t in tracer:
-            t.__exit__()
+        stage, code = self.deed(role, ident, options(point))
         hit = Trace(self.trace).hit()
         self.verify(role, point, ident, stage, code)
         return hit
@@ -363,8 +336,8 @@ class Site:
     def verify(self, role, point, ident, stage, code):
         killed = point.what == KILL
         self.renew()
-        if not killed:  # who was not heard may still be at work
-            until(lambda: not self.in_tmp(), 1)
+        if not until(self.at_rest, PATIENCE):
+            self.bad('a worker does not come to rest')
         first = self.copies(ident)
         spool, tmp = self.left()
         if 'signal=31' in self.p.logged() or 'Bad system call' in \
@@ -373,7 +346,7 @@ class Site:
             os.truncate(self.p.log, 0)
         self.judge(role, point, stage, code, first)
         if len(tmp) > (len(self.rcpts) if killed else 0) or \
-                (tmp and role != 'store'):
+                (tmp and role not in ('store', 'mda')):
             self.bad('left in tmp/: %s' % tmp)
         if len(spool) > self.allowed_in_spool(role, point):
             self.bad('left in the spool: %s' % spool)
@@ -392,14 +365,16 @@ class Site:
     def allowed_in_spool(self, role, point):
         """A name is removed as soon as it is made; killed between these
         two, or when it cannot be removed, it stays."""
-        return role in ('session', 'whole') and (
+        return role in ('session', 'inetd', 'alone') and (
             point.what == KILL or point.call == 'unlinkat')
 
     def judge(self, role, point, stage, code, count):
         """What the client heard against what there is."""
         killed = point.what == KILL
-        if code == 'silence':
-            self.bad('no reply, at ' + stage)
+        if isinstance(code, str):
+            self.bad('%s, at %s' % (code, stage))
+        elif code == 250 and point.call in SAFETY and not killed:
+            self.bad('250, though it is not on stable storage')
         elif code == 250 and set(count.values()) != {1}:
             self.bad('250, and copies: %s' % count)
         elif max(count.values()) > 1:
