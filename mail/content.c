@@ -1,8 +1,8 @@
 /*
  * A message's octets on their way to the host.  They are looked at for the
  * end, for what no message may hold, for loops and for size, and passed on
- * as they are with LF line ends.  A message that is already refused is read
- * to its end and not written.
+ * as they are with LF line ends, in one piece when they fit.  A message that
+ * is already refused is read to its end and not written.
  */
 #include "mail/content.h"
 
@@ -190,9 +190,8 @@ void content_commit(struct session *s, struct verdict *v)
 	data_finish(&s->data, &s->content);
 	look_at(s, from);
 	header_finish(&s->header);
-	write_out(s);
 	if (!refusal(s, v))
-		s->host->commit(s->host->self, s, v);
+		s->host->commit(s->host->self, s, buf_str(&s->content), v);
 }
 
 void content_close(struct session *s)

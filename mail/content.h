@@ -1,6 +1,6 @@
 /*
  * The half of a session that takes a message's octets: after DATA (RFC 5321
- * 4.1.1.4) and BDAT (RFC 3030).  Used by mail/session.c alone.
+ * 4.1.1.4) and BDAT (RFC 3030).
  */
 #ifndef MAIL_CONTENT_H
 #define MAIL_CONTENT_H
@@ -26,7 +26,7 @@ void content_commit(struct session *s, struct verdict *v);
 /* Releases what content_open took; the transaction is over for the host. */
 void content_close(struct session *s);
 
-/* errno of our own disk or host, as a verdict. */
+/* -errno of our own disk or host, as a verdict; for the host, too. */
 struct verdict content_fault(int error);
 
 #endif

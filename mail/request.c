@@ -6,12 +6,13 @@
 
 /* clang-format off */
 const struct request_rule request_rules[] = {
-	/* letter fields fd	idle	open	answered */
-	{ 'U',	1,	false,	true,	false,	true },
-	{ 'L',	3,	false,	true,	false,	true },
-	{ 'R',	4,	false,	true,	true,	false },
-	{ 'S',	2,	true,	false,	true,	true },
-	{ 0,	0,	false,	false,	false,	false }
+	/* letter fields fd	idle	open	answered content */
+	{ 'U',	1,	false,	true,	false,	true,	false },
+	{ 'L',	3,	false,	true,	false,	true,	false },
+	{ 'R',	4,	false,	true,	true,	false,	false },
+	{ 'S',	2,	true,	false,	true,	true,	false },
+	{ 'M',	1,	false,	false,	true,	true,	true },
+	{ 0,	0,	false,	false,	false,	false,	false }
 };
 /* clang-format on */
 
@@ -23,7 +24,7 @@ const struct request_rule *request_rule(char letter)
 	return NULL;
 }
 
-/* Exactly n fields, each ended by NUL, and nothing behind them. */
+/* n fields, each ended by NUL; what is behind them is in r->content. */
 static int split(struct str s, unsigned n, struct request *r)
 {
 	if (n > REQUEST_FIELDS)
@@ -36,19 +37,25 @@ static int split(struct str s, unsigned n, struct request *r)
 		r->field[i] = str_head(s, end);
 		s = str_skip(s, end + 1);
 	}
-	return s.n == 0 ? 0 : REQUEST_BAD;
+	r->content = s;
+	return 0;
 }
 
 int request_parse(struct str record, struct request *r)
 {
 	*r = (struct request){ 0 };
-	if (record.n == 0 || record.n > REQUEST_MAX)
+	if (record.n == 0)
 		return REQUEST_BAD;
 	r->letter = record.p[0];
 	r->rule = request_rule(r->letter);
-	if (r->rule == NULL)
+	if (r->rule == NULL ||
+	    split(str_skip(record, 1), r->rule->nfields, r) != 0)
 		return REQUEST_BAD;
-	return split(str_skip(record, 1), r->rule->nfields, r);
+	if (record.n - r->content.n > REQUEST_MAX)
+		return REQUEST_BAD;
+	return r->content.n <= (r->rule->content ? REQUEST_CONTENT_MAX : 0)
+		   ? 0
+		   : REQUEST_BAD;
 }
 
 int request_answer(
@@ -57,7 +64,9 @@ int request_answer(
 	*r = (struct request){ .letter = letter };
 	if (record.n == 0 || record.n > REQUEST_MAX || record.p[0] != letter)
 		return REQUEST_BAD;
-	return split(str_skip(record, 1), nfields, r);
+	if (split(str_skip(record, 1), nfields, r) != 0)
+		return REQUEST_BAD;
+	return r->content.n == 0 ? 0 : REQUEST_BAD;
 }
 
 void request_begin(struct buf *b, char letter)

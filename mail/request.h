@@ -10,6 +10,7 @@
  *   R flags local-part domain address                (none; one per recipient)
  *   S size reverse-path      + the message's fd      s verdict, one for each R
  *                                                    in their order
+ *   M reverse-path content                           likewise
  *
  *   flags     of enum request_flags, in decimal
  *   domain    A-label form, may be empty for a bare name
@@ -19,8 +20,9 @@
  * L asks at RCPT whether the recipient can be had; F says that it also leads
  * to addresses of other hosts, which only a queue can serve.  R repeats the
  * recipient for the message at hand: deliver believes nothing that it has not
- * looked up itself.  With the first R the connection holds a worker, until S
- * is answered, the connection ends, or ten seconds pass.  When one of the
+ * looked up itself.  A small message comes whole in M, behind the NUL of its only
+ * field: it costs no file.  With the first R the connection holds a worker,
+ * until S or M is answered, the connection ends, or ten seconds pass.  When one of the
  * recipients cannot be settled now (L or F) nothing is stored for any of them
  * and no verdict is D: those that could have been stored are L.
  *
@@ -32,7 +34,9 @@
 #include "mail/str.h"
 
 enum {
-	REQUEST_MAX = 2048, /* octets of one record of this protocol */
+	REQUEST_MAX = 2048, /* octets of one record, without content */
+	REQUEST_CONTENT_MAX = 64 * 1024, /* octets that M may bring */
+	REQUEST_WHOLE_MAX = REQUEST_MAX + REQUEST_CONTENT_MAX,
 	REQUEST_FIELDS = 4,
 	REQUEST_TEXT_MAX = 160 /* octets of a verdict's text */
 };
@@ -49,6 +53,7 @@ struct request_rule {
 	bool idle; /* allowed when no R is open */
 	bool open; /* allowed after an R */
 	bool answered;
+	bool content; /* octets of any kind follow the fields */
 };
 extern const struct request_rule request_rules[]; /* ends with letter 0 */
 const struct request_rule *request_rule(char letter);
@@ -57,6 +62,7 @@ struct request {
 	const struct request_rule *rule; /* NULL for an answer */
 	char letter;
 	struct str field[REQUEST_FIELDS]; /* views into the record */
+	struct str content;
 };
 
 enum { REQUEST_BAD = 1 };

@@ -111,6 +111,7 @@ static void do_quit(struct session *s, struct str arg)
 	(void)arg;
 	transaction_reset(s);
 	transaction_close(s, 221, "2.0.0", "bye");
+	s->quit = true;
 }
 
 static void do_nothing(struct session *s, struct str arg)

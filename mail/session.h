@@ -16,11 +16,12 @@
 #include "mail/trace.h"
 
 enum {
-	SESSION_RCPT_MAX = 4096,     /* recipient-limit can be no more */
-	SESSION_ROOM = 256 * 1024,   /* text of all recipients of a message */
-	SESSION_CONTENT = 64 * 1024, /* content on its way to the file */
-	SESSION_OUT = 4096,          /* replies not sent yet */
-	SESSION_REPLY_MAX = 1024,    /* octets that one command may answer */
+	SESSION_RCPT_MAX = 4096,   /* recipient-limit can be no more */
+	SESSION_ROOM = 256 * 1024, /* text of all recipients of a message */
+	/* content on its way to the host; what fits needs no file */
+	SESSION_CONTENT = REQUEST_CONTENT_MAX,
+	SESSION_OUT = 4096,       /* replies not sent yet */
+	SESSION_REPLY_MAX = 1024, /* octets that one command may answer */
 	SESSION_ID_MAX = 32,
 	SESSION_ERRORS_MAX = 20, /* refused commands, then 421 */
 	SESSION_JUNK_MAX = 100   /* commands that lead to no message */
@@ -83,13 +84,17 @@ struct session_host {
 	/* A new message; *id names it (lives until it is closed).  0 or
 	 * -errno. */
 	int (*open)(void *self, struct str *id);
+
+	/* The next octets of it, when they do not fit in SESSION_CONTENT. */
 	int (*write)(void *self, struct str content);
 
 	/*
-	 * Everything was written.  Stores it for all recipients, or for none;
-	 * *v is what the client is told.
+	 * `rest` are its last octets, or all: nothing may have been written.
+	 * Stores it for all recipients, or for none; *v is what the client is
+	 * told.
 	 */
-	void (*commit)(void *self, const struct session *s, struct verdict *v);
+	void (*commit)(void *self, const struct session *s, struct str rest,
+	    struct verdict *v);
 
 	/* The message is over: release what open took.  After every open. */
 	void (*close)(void *self);
@@ -142,10 +147,13 @@ struct session {
 	unsigned errors, junk; /* since the last message */
 	uint64_t naccepted, nrefused;
 	bool refused; /* the command at hand got 4yz or 5yz */
+	bool quit;    /* the end was the client's wish */
 
+	/* What every session needs comes first: a page of memory that is
+	 * never written costs nothing. */
 	char id_text[SESSION_ID_MAX];
-	struct session_rcpt rcpt[SESSION_RCPT_MAX];
 	char out_text[SESSION_OUT];
+	struct session_rcpt rcpt[SESSION_RCPT_MAX];
 	char room_text[SESSION_ROOM];
 	char content_text[SESSION_CONTENT];
 };

@@ -48,7 +48,8 @@ static void reply_verdict(struct poller *p, unsigned c, const struct verdict *v)
 	reply(p, c, buf_str(&b));
 }
 
-/* S for recipients that no worker has: "later" for each, as they go out. */
+/* S or M for recipients that no worker has: "later" for each, as they go
+ * out. */
 static void refuse(struct poller *p, unsigned c)
 {
 	struct conn *k = &p->conn[c];
@@ -289,6 +290,8 @@ static bool is_sane(const struct request *r)
 	case 'S':
 		return str_u64(r->field[0], &n) == 0 && n <= INT64_MAX &&
 		       is_text(r->field[1], ADDR_TEXT_MAX);
+	case 'M':
+		return is_text(r->field[0], ADDR_TEXT_MAX);
 	case 'R':
 		if (!is_text(r->field[3], ADDR_TEXT_MAX))
 			return false;
@@ -304,17 +307,24 @@ static bool is_sane(const struct request *r)
 	       str_find(r->field[2], '/') == r->field[2].n;
 }
 
-/* S: the message goes to the worker that has its recipients. */
-static void hand_over(
-    struct poller *p, unsigned c, const struct request *r, int fd)
+/* S or M: the message goes to the worker that has its recipients. */
+static void hand_over(struct poller *p, unsigned c, const struct request *r,
+    struct str record, int fd)
 {
 	struct conn *k = &p->conn[c];
 	char text[REQUEST_MAX];
 	struct buf b = BUF(text);
 
 	if (k->refused || k->storer < 0) {
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		refuse(p, c);
+		return;
+	}
+	k->state = CONN_STORE;
+	k->nanswered = 0;
+	if (r->letter == 'M') {
+		(void)storer_pass(p, c, record, -1);
 		return;
 	}
 	request_begin(&b, 'S');
@@ -322,8 +332,6 @@ static void hand_over(
 	buf_putc(&b, '\0');
 	request_field(&b, r->field[0]);
 	request_field(&b, r->field[1]);
-	k->state = CONN_STORE;
-	k->nanswered = 0;
 	(void)storer_pass(p, c, buf_str(&b), fd);
 }
 
@@ -333,6 +341,7 @@ static const char *take(struct poller *p, unsigned c, struct str record, int fd)
 	struct conn *k = &p->conn[c];
 	struct request r;
 
+	k->asked = true;
 	if (request_parse(record, &r) != 0)
 		return "a record that is not understood";
 	if (r.rule->fd != (fd >= 0))
@@ -341,8 +350,8 @@ static const char *take(struct poller *p, unsigned c, struct str record, int fd)
 		return "a request out of order";
 	if (!is_sane(&r))
 		return "a field that is not allowed";
-	if (r.letter == 'S') {
-		hand_over(p, c, &r, fd);
+	if (r.letter == 'S' || r.letter == 'M') {
+		hand_over(p, c, &r, record, fd);
 		return NULL;
 	}
 	if (r.letter == 'R' && k->nrcpt++ == JOB_RCPTS)
@@ -354,7 +363,7 @@ static const char *take(struct poller *p, unsigned c, struct str record, int fd)
 
 void attend_readable(struct poller *p, unsigned c)
 {
-	char text[REQUEST_MAX];
+	static char text[REQUEST_WHOLE_MAX];
 	struct conn *k = &p->conn[c];
 	uint32_t turn = k->turn;
 

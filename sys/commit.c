@@ -60,7 +60,7 @@ static int write_maildir(
 		rc = maildir_open(m, copy->box.path.p, copy->box.uid,
 		    copy->box.kind == BOX_WALKED);
 	if (rc == 0)
-		rc = maildir_write(m, head, c->content, c->size, c->hostname);
+		rc = maildir_write(m, head, &c->content, c->hostname);
 	return rc;
 }
 
@@ -68,8 +68,7 @@ static int write_maildir(
 static int append_mbox(
     const struct commit *c, struct copy *copy, struct str head, unsigned *nmbox)
 {
-	struct mbox_mail mail = { sender_of(c, copy), head, c->content,
-		c->size };
+	struct mbox_mail mail = { sender_of(c, copy), head, c->content };
 	bool allowed =
 	    copy->box.uid == c->self->uid || copy->box.uid >= c->minimum_uid;
 	bool spool = str_starts(copy->box.path, STR("/var/mail/")) ||
@@ -196,7 +195,7 @@ static void deliver_lmtp(const struct commit *c, struct job *j, unsigned first)
 	static struct str user[JOB_COPIES];
 	static struct verdict outcome[JOB_COPIES];
 	const struct copy *one = &j->copy[first];
-	struct lmtp_mail mail = { sender_of(c, one), c->content, c->size };
+	struct lmtp_mail mail = { sender_of(c, one), c->content };
 	unsigned n = 0;
 
 	for (unsigned i = first; i < j->ncopies; i++)
@@ -239,7 +238,7 @@ static void log_delivered(const struct commit *c, const struct copy *copy)
 	log_str(&l, "user", copy->box.user);
 	log_str(&l, "mailbox", str_of(kinds[copy->box.kind]));
 	log_str(&l, "path", copy->box.path);
-	log_u64(&l, "size", c->size);
+	log_u64(&l, "size", c->content.size);
 	log_end(&l);
 }
 

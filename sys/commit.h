@@ -14,8 +14,7 @@ struct commit {
 	uint32_t minimum_uid;
 	int slot;          /* of sys/share.h; SHARE_NONE */
 	struct str sender; /* reverse-path, empty for the null one */
-	int content;
-	uint64_t size;
+	struct source content;
 };
 
 /*

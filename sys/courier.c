@@ -19,10 +19,12 @@
 enum {
 	LOOKUP_MS = 60 * 1000,
 	STORE_MS = 330 * 1000, /* a little more than deliver takes */
+	OVERHEAD = 4096,       /* of the kernel's, in what a socket may hold */
 	COURIER_PATH_MAX = 108
 };
 
 static bool connected;
+static size_t content_max;
 static char record[REQUEST_MAX];
 
 static const struct verdict unreachable = { VERDICT_LATER, { "4.3.0", 5 },
@@ -47,8 +49,27 @@ int courier_connect(const char *run_directory)
 	return 0;
 }
 
+/* A record is never larger than the buffer of the socket that sends it. */
+static size_t record_room(int fd)
+{
+	socklen_t n = sizeof(int);
+	int size = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &n) != 0 ||
+	    size < REQUEST_MAX + OVERHEAD)
+		return 0;
+	size -= REQUEST_MAX + OVERHEAD;
+	return size < REQUEST_CONTENT_MAX ? (size_t)size : REQUEST_CONTENT_MAX;
+}
+
+size_t courier_content_max(void)
+{
+	return content_max;
+}
+
 void courier_use(int fd)
 {
+	content_max = record_room(fd);
 	if (io_move_fd(fd, SANDBOX_DELIVER_FD) < 0)
 		return;
 	/* Reads and writes wait in poll(2), where a deadline holds. */
@@ -64,14 +85,17 @@ static int broken(const char *what, int error)
 	return -error;
 }
 
-static int send_record(const struct buf *b, int fd, int64_t deadline_ms)
+/* `more` comes behind what is in b. */
+static int send_record(
+    const struct buf *b, struct str more, int fd, int64_t deadline_ms)
 {
 	if (!connected)
 		return -ENOTCONN;
 	if (b->full)
 		return -EMSGSIZE;
 	for (;;) {
-		int rc = io_send_record(SANDBOX_DELIVER_FD, buf_str(b), fd);
+		int rc =
+		    io_send_parts(SANDBOX_DELIVER_FD, buf_str(b), more, fd);
 
 		if (rc == 0)
 			return 0;
@@ -138,7 +162,7 @@ void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
 	put_number(&b, flags);
 	request_field(&b, addr_local(to));
 	request_field(&b, addr_domain(to));
-	if (send_record(&b, -1, deadline_ms) == 0)
+	if (send_record(&b, STR(""), -1, deadline_ms) == 0)
 		receive_verdict('l', v, deadline_ms);
 	else
 		*v = unreachable;
@@ -156,23 +180,25 @@ static int send_rcpt(
 	request_field(&b, session_rcpt_local(s, i));
 	request_field(&b, session_rcpt_domain(s, i));
 	request_field(&b, buf_str(&address));
-	return send_record(&b, -1, deadline_ms);
+	return send_record(&b, STR(""), -1, deadline_ms);
 }
 
-static int send_message(const struct session *s, int fd, int64_t deadline_ms)
+static int send_message(
+    const struct session *s, int fd, struct str content, int64_t deadline_ms)
 {
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf from = BUF(text), b = BUF(record);
 	/* Not fstat: glibc makes it newfstatat, which the filter refuses. */
-	off_t size = lseek(fd, 0, SEEK_END);
+	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
 
 	if (size < 0)
 		return -errno;
 	session_from_put(s, &from);
-	request_begin(&b, 'S');
-	put_number(&b, (uint64_t)size);
+	request_begin(&b, fd < 0 ? 'M' : 'S');
+	if (fd >= 0)
+		put_number(&b, (uint64_t)size);
 	request_field(&b, buf_str(&from));
-	return send_record(&b, fd, deadline_ms);
+	return send_record(&b, fd < 0 ? content : STR(""), fd, deadline_ms);
 }
 
 /* A copy in `room`; s may already be there. */
@@ -184,6 +210,7 @@ static struct str keep(char *room, size_t max, struct str s)
 }
 
 void courier_store(const struct session *s, unsigned flags, int fd,
+    struct str content,
     void (*each)(void *self, unsigned rcpt, const struct verdict *v),
     void *self, struct verdict *v)
 {
@@ -194,7 +221,7 @@ void courier_store(const struct session *s, unsigned flags, int fd,
 	for (unsigned i = 0; i < s->nrcpt && rc == 0; i++)
 		rc = send_rcpt(s, i, flags, deadline_ms);
 	if (rc == 0)
-		rc = send_message(s, fd, deadline_ms);
+		rc = send_message(s, fd, content, deadline_ms);
 	*v = unreachable;
 	for (unsigned i = 0; i < s->nrcpt; i++) {
 		struct verdict one = unreachable;
@@ -217,7 +244,7 @@ struct str courier_user(uint32_t uid)
 
 	request_begin(&b, 'U');
 	put_number(&b, uid);
-	if (send_record(&b, -1, deadline_ms) != 0 ||
+	if (send_record(&b, STR(""), -1, deadline_ms) != 0 ||
 	    receive('u', 1, &r, deadline_ms) != 0)
 		return STR("");
 	return r.field[0];

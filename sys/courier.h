@@ -25,12 +25,17 @@ void courier_use(int fd);
  */
 void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v);
 
+/* Octets of a message that needs no file: as much as the socket takes in one
+ * record. */
+size_t courier_content_max(void);
+
 /*
- * Hands the message in `fd` over for all recipients of the session; calls
- * `each` with every one's verdict, in their order, and returns the verdict on
- * the message in *v.
+ * Hands the message over for all recipients of the session: the file `fd`
+ * or, when that is -1, `content`.  Calls `each` with every one's verdict, in
+ * their order, and returns the verdict on the message in *v.
  */
 void courier_store(const struct session *s, unsigned flags, int fd,
+    struct str content,
     void (*each)(void *self, unsigned rcpt, const struct verdict *v),
     void *self, struct verdict *v);
 

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -148,12 +149,22 @@ ssize_t io_recv_record(int sock, struct buf *b, int *fd, int flags)
 	return n;
 }
 
+/* sendmsg does not write there. */
+static struct iovec part(struct str s)
+{
+	return (struct iovec){ (char *)(uintptr_t)s.p, s.n };
+}
+
 int io_send_record(int sock, struct str s, int fd)
 {
+	return io_send_parts(sock, s, STR(""), fd);
+}
+
+int io_send_parts(int sock, struct str s, struct str more, int fd)
+{
 	union control control;
-	char *text = (char *)(uintptr_t)s.p; /* sendmsg does not write */
-	struct iovec v = { .iov_base = text, .iov_len = s.n };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct iovec v[] = { part(s), part(more) };
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = more.n > 0 ? 2 : 1 };
 	ssize_t n;
 
 	if (fd >= 0) {
@@ -205,4 +216,15 @@ int io_move_fd(int fd, int to)
 	rc = dup3(fd, to, O_CLOEXEC) < 0 ? -errno : to;
 	close(fd);
 	return rc;
+}
+
+void io_close_range(unsigned first, unsigned last)
+{
+	if (syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	/* Before Linux 5.9. */
+	if (last > 65536)
+		last = 65536;
+	for (unsigned fd = first; fd <= last; fd++)
+		close((int)fd);
 }

@@ -29,11 +29,16 @@ ssize_t io_recv_record(int sock, struct buf *b, int *fd, int flags);
 
 /* Sends one record, with a descriptor unless fd < 0.  0 or -errno. */
 int io_send_record(int sock, struct str s, int fd);
+/* Likewise, a record in two pieces. */
+int io_send_parts(int sock, struct str s, struct str more, int fd);
 
 /* Connects a SEQPACKET or STREAM socket to a path.  The fd or -errno. */
 int io_connect_unix(const char *path, int type);
 
 /* Moves fd to the number `to`, close-on-exec.  `to` or -errno. */
 int io_move_fd(int fd, int to);
+
+/* Closes every descriptor from `first` to `last`. */
+void io_close_range(unsigned first, unsigned last);
 
 #endif

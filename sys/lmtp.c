@@ -149,16 +149,13 @@ static int send_content(struct session *s, const struct lmtp_mail *mail)
 	uint64_t at = 0;
 	int rc;
 
-	while (at < mail->size) {
+	while (at < mail->content.size) {
 		ssize_t n =
-		    pread(mail->content, block, sizeof(block), (off_t)at);
+		    source_read(&mail->content, block, sizeof(block), at);
 		struct buf out = BUF(stuffed);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return failed(
-			    s, "reading the message", n < 0 ? -errno : -EIO);
+		if (n < 0)
+			return failed(s, "reading the message", (int)n);
 		stuff(&t, str_at(block, (size_t)n), &out);
 		at += (uint64_t)n;
 		rc = say(s, buf_str(&out));

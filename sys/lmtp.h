@@ -7,6 +7,7 @@
 
 #include "mail/request.h"
 #include "mail/str.h"
+#include "sys/source.h"
 
 enum {
 	LMTP_DEADLINE_S = 240, /* less than the poller gives a worker */
@@ -15,8 +16,7 @@ enum {
 
 struct lmtp_mail {
 	struct str sender; /* reverse-path without brackets */
-	int content;       /* LF line ends; read from its start */
-	uint64_t size;
+	struct source content;
 };
 
 /*

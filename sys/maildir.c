@@ -31,6 +31,12 @@ static int failed(const char *what)
 	return -err;
 }
 
+static int failed_with(const char *what, int rc)
+{
+	errno = -rc;
+	return failed(what);
+}
+
 void maildir_init(struct maildir *m)
 {
 	m->tmp = m->new = m->file = -1;
@@ -193,7 +199,7 @@ static int create(struct maildir *m, struct str host, uint64_t size)
 }
 
 /* Head and content in as few writes as the block allows. */
-static int copy(int to, struct str head, int content, uint64_t size)
+static int copy(int to, struct str head, const struct source *content)
 {
 	static char block[BLOCK];
 	struct buf b = BUF(block);
@@ -201,44 +207,30 @@ static int copy(int to, struct str head, int content, uint64_t size)
 	int rc;
 
 	buf_put(&b, head);
-	while (at < size || b.n > 0) {
-		ssize_t n = at == size ? 0
-				       : pread(content, b.p + b.n, b.cap - b.n,
-					     (off_t)at);
+	while (at < content->size || b.n > 0) {
+		ssize_t n = source_read(content, b.p + b.n, b.cap - b.n, at);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return failed("reading the message");
-		if (n == 0 && at < size) {
-			errno = EIO; /* it was as long as promised */
-			return failed("reading the message");
-		}
+			return failed_with("reading the message", (int)n);
 		b.n += (size_t)n;
 		at += (uint64_t)n;
-		if (at > size) {
-			errno = EIO;
-			return failed("the message grew");
-		}
-		if (at < size && b.n < b.cap)
+		if (at < content->size && b.n < b.cap)
 			continue;
 		rc = io_write_file(to, buf_str(&b));
-		if (rc < 0) {
-			errno = -rc;
-			return failed("writing");
-		}
+		if (rc < 0)
+			return failed_with("writing", rc);
 		b.n = 0;
 	}
 	return 0;
 }
 
-int maildir_write(struct maildir *m, struct str head, int content,
-    uint64_t size, struct str hostname)
+int maildir_write(struct maildir *m, struct str head,
+    const struct source *content, struct str hostname)
 {
-	int rc = create(m, hostname, head.n + size);
+	int rc = create(m, hostname, head.n + content->size);
 
 	if (rc == 0)
-		rc = copy(m->file, head, content, size);
+		rc = copy(m->file, head, content);
 	if (rc < 0)
 		return rc;
 	if (sync_file_range(m->file, 0, 0,

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "mail/str.h"
+#include "sys/source.h"
 
 struct maildir {
 	int tmp, new; /* the directories */
@@ -30,10 +31,10 @@ void maildir_init(struct maildir *m);
  */
 int maildir_open(struct maildir *m, const char *path, uid_t uid, bool walked);
 
-/* Writes head and the content (`size` octets of the file `content` from its
- * start) under tmp/ and pushes it to the disk.  0 or -errno, logged. */
-int maildir_write(struct maildir *m, struct str head, int content,
-    uint64_t size, struct str hostname);
+/* Writes head and the content under tmp/ and pushes it to the disk.  0 or
+ * -errno, logged. */
+int maildir_write(struct maildir *m, struct str head,
+    const struct source *content, struct str hostname);
 
 /* Its final name in new/: from here on it can be seen.  0 or -errno. */
 int maildir_name(struct maildir *m);

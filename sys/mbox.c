@@ -169,7 +169,7 @@ static int put_gap(struct file *f)
 					     : 0;
 }
 
-static int put_content(struct file *f, uint64_t size)
+static int put_content(struct file *f, const struct source *content)
 {
 	static char block[BLOCK], quoted[BLOCK];
 	struct mboxrd m = { 0 };
@@ -177,14 +177,12 @@ static int put_content(struct file *f, uint64_t size)
 	uint64_t at = 0;
 	int rc = 0;
 
-	while (at < size && rc == 0) {
-		ssize_t n = pread(CONTENT_FD, block, sizeof(block), (off_t)at);
+	while (at < content->size && rc == 0) {
+		ssize_t n = source_read(content, block, sizeof(block), at);
 		struct str in;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			errno = n < 0 ? errno : EIO;
+		if (n < 0) {
+			errno = (int)-n;
 			return failed("reading the message");
 		}
 		in = str_at(block, (size_t)n);
@@ -216,7 +214,7 @@ static int append(struct file *f, const struct mbox_mail *mail)
 	if (rc == 0)
 		rc = io_write_file(f->fd, mail->head);
 	if (rc == 0)
-		rc = put_content(f, mail->size);
+		rc = put_content(f, &mail->content);
 	if (rc == 0)
 		return 0;
 	errno = -rc;
@@ -263,6 +261,20 @@ static int tell(int rc)
 		       (ssize_t)sizeof(rc)
 		   ? 0
 		   : -EPIPE;
+}
+
+/* What the child is left with: its socket, and the message if it is a file. */
+static int keep_fds(int talk, struct source *content)
+{
+	if (io_move_fd(talk, TALK_FD) < 0)
+		return -errno;
+	if (content->fd >= 0) {
+		content->fd = io_move_fd(content->fd, CONTENT_FD);
+		if (content->fd < 0)
+			return content->fd;
+	}
+	pool_close_from(content->fd < 0 ? CONTENT_FD : CONTENT_FD + 1);
+	return 0;
 }
 
 /* Everything between the identity and the end. */
@@ -322,23 +334,22 @@ void mbox_abort(struct mbox *m)
 int mbox_append(struct mbox *m, const struct identity *self, uid_t uid,
     gid_t gid, const char *path, const struct mbox_mail *mail)
 {
+	struct mbox_mail ours = *mail;
 	int pair[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return failed("socketpair");
 	m->child = fork();
 	if (m->child == 0) {
-		if (io_move_fd(pair[1], TALK_FD) < 0 ||
-		    io_move_fd(mail->content, CONTENT_FD) < 0)
+		if (keep_fds(pair[1], &ours.content) < 0)
 			_exit(75);
-		pool_close_from(CONTENT_FD + 1);
 		rc = identity_become(self, uid, gid);
 		if (rc < 0)
 			log_errno("identity", path, -rc);
 		if (rc < 0)
 			(void)tell(rc);
 		else
-			serve(path, uid, mail);
+			serve(path, uid, &ours);
 		_exit(0);
 	}
 	rc = m->child < 0 ? failed("fork") : 0;

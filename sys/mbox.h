@@ -11,6 +11,7 @@
 
 #include "mail/str.h"
 #include "sys/identity.h"
+#include "sys/source.h"
 
 enum { MBOX_LOCK_S = 30 }; /* how long a lock of others is waited for */
 
@@ -24,8 +25,7 @@ void mbox_init(struct mbox *m);
 struct mbox_mail {
 	struct str sender; /* for the From_ line, empty: MAILER-DAEMON */
 	struct str head;   /* Return-Path and Delivered-To */
-	int content;
-	uint64_t size;
+	struct source content;
 };
 
 /*

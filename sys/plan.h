@@ -15,6 +15,8 @@ enum {
 	PLAN_BOXES = 100,    /* of one recipient */
 	PLAN_MAX = 48 * 1024 /* octets of a record that holds a plan */
 };
+_Static_assert((int)PLAN_MAX <= (int)REQUEST_CONTENT_MAX,
+    "REQUEST_WHOLE_MAX holds whatever comes to a store worker");
 
 enum box_kind {
 	BOX_MAILDIR, /* of a user with a home */

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,29 +15,18 @@
 
 enum { WORKER_FD = 3 };
 
-static void close_from(unsigned first, unsigned last)
-{
-	if (syscall(SYS_close_range, first, last, 0) == 0)
-		return;
-	/* Before Linux 5.9. */
-	if (last > 65536)
-		last = 65536;
-	for (unsigned fd = first; fd <= last; fd++)
-		close((int)fd);
-}
-
 void pool_close_from(unsigned first)
 {
 	unsigned keep = (unsigned)log_fd(); /* -1 is above all */
 
 	if (keep < first) {
-		close_from(first, ~0u);
+		io_close_range(first, ~0u);
 		return;
 	}
 	if (keep > first)
-		close_from(first, keep - 1);
+		io_close_range(first, keep - 1);
 	if (keep < ~0u)
-		close_from(keep + 1, ~0u);
+		io_close_range(keep + 1, ~0u);
 }
 
 static void run(

@@ -1,7 +1,7 @@
 /*
  * What a session asks of the world: who a recipient is (deliver knows), where
- * content goes (a file of the spool, then deliver), what time it is, and who
- * is told (the log).
+ * content goes (to deliver, by way of a file in the spool when it is long),
+ * what time it is, and who is told (the log).
  */
 #include "sys/reception.h"
 
@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mail/content.h"
 #include "sys/courier.h"
 #include "sys/io.h"
 
@@ -79,23 +80,35 @@ static void learn_user(struct reception *r)
 static int host_open(void *self, struct str *id)
 {
 	struct reception *r = self;
-	int fd = spool_create(r->name);
+	int rc = spool_name(r->name);
 
-	if (fd < 0)
-		return fd;
-	/* Only deliver wants it, and by descriptor: nothing can be left. */
-	(void)spool_remove(r->name);
-	r->message_fd = fd;
+	if (rc < 0)
+		return rc;
 	learn_user(r);
 	*id = str_skip(str_of(r->name), 1);
 	return 0;
 }
 
+/* Only deliver wants the file, and by descriptor: nothing can be left. */
+static int make_file(struct reception *r)
+{
+	int fd = spool_create(r->name);
+
+	if (fd < 0)
+		return fd;
+	(void)spool_remove(r->name);
+	r->message_fd = fd;
+	return 0;
+}
+
 static int host_write(void *self, struct str content)
 {
-	const struct reception *r = self;
-	int rc = io_write_file(r->message_fd, content);
+	struct reception *r = self;
+	int rc = r->message_fd < 0 ? make_file(r) : 0;
 
+	if (rc < 0)
+		return rc;
+	rc = io_write_file(r->message_fd, content);
 	if (rc < 0)
 		log_errno("spool-write", r->name, -rc);
 	return rc;
@@ -127,12 +140,20 @@ static void log_rcpt(void *self, unsigned rcpt, const struct verdict *v)
 	log_end(&l);
 }
 
-static void host_commit(void *self, const struct session *s, struct verdict *v)
+static void host_commit(
+    void *self, const struct session *s, struct str rest, struct verdict *v)
 {
 	struct reception *r = self;
+	int rc = 0;
 
-	courier_store(
-	    s, r->set.local ? REQUEST_LOCAL : 0, r->message_fd, log_rcpt, r, v);
+	if (r->message_fd >= 0 || rest.n > courier_content_max())
+		rc = host_write(r, rest);
+	if (rc < 0) {
+		*v = content_fault(rc);
+		return;
+	}
+	courier_store(s, r->set.local ? REQUEST_LOCAL : 0, r->message_fd, rest,
+	    log_rcpt, r, v);
 	if (v->kind == VERDICT_DONE) {
 		v->status = STR("2.0.0");
 		v->text = str_of(s->id_text);

@@ -20,7 +20,7 @@ struct reception {
 	int in; /* the client's octets come from here */
 	struct session *session;
 	struct session_setup set;
-	int message_fd; /* the file of the message at hand, or -1 */
+	int message_fd; /* the file of the message at hand; -1: it has none */
 	char name[SPOOL_NAME_MAX];
 	char user[RECEPTION_USER_MAX]; /* set.user points here */
 };

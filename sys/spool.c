@@ -66,19 +66,26 @@ int spool_open(const char *spool, int fd)
 	return io_move_fd(dir, fd) < 0 ? -errno : 0;
 }
 
-int spool_create(char name[SPOOL_NAME_MAX])
+int spool_name(char name[SPOOL_NAME_MAX])
 {
 	struct buf b = { .p = name, .cap = SPOOL_NAME_MAX };
 	uint64_t random;
-	int fd;
 
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
+		log_errno("spool-name", "getrandom", EIO);
 		return -EIO;
+	}
 	buf_putc(&b, 't');
 	buf_hex(&b, random, 16);
 	buf_putc(&b, '\0');
-	fd = openat(SANDBOX_SPOOL_FD, name,
+	return 0;
+}
+
+int spool_create(const char *name)
+{
+	int fd = openat(SANDBOX_SPOOL_FD, name,
 	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0660);
+
 	if (fd < 0) {
 		fd = -errno;
 		log_errno("spool-create", name, -fd);

@@ -15,11 +15,12 @@ enum { SPOOL_NAME_MAX = 20 }; /* a letter, 16 hexadecimal digits, NUL */
  */
 int spool_open(const char *spool, int fd);
 
-/*
- * A new file for a message, open for reading and writing, with a name of 64
- * random bits; name[] gets it.  The descriptor or -errno, logged.
- */
-int spool_create(char name[SPOOL_NAME_MAX]);
+/* A name of 64 random bits for a message.  0 or -errno, logged. */
+int spool_name(char name[SPOOL_NAME_MAX]);
+
+/* A new file of that name, open for reading and writing.  The descriptor or
+ * -errno, logged. */
+int spool_create(const char *name);
 
 /* Takes the name away; an open descriptor keeps the content. */
 int spool_remove(const char *name);

@@ -13,8 +13,6 @@
 #include "sys/job.h"
 #include "sys/sandbox.h"
 
-enum { RECORD_MAX = PLAN_MAX + REQUEST_MAX };
-
 /*
  * A regular file of the size that was told, readable, and made by the peer
  * itself (by smtpd's user, when the peer was root as it connected).
@@ -34,13 +32,13 @@ static bool is_message(
 }
 
 static void deliver(const struct store *s, struct job *j, struct str sender,
-    int fd, uint64_t size)
+    struct source content)
 {
 	static const struct verdict with_others = { VERDICT_LATER,
 		{ "4.3.0", 5 },
 		{ "another recipient cannot be served now", 38 } };
 	struct commit c = { s->self, s->hostname, s->mail_gid, s->minimum_uid,
-		s->slot, sender, fd, size };
+		s->slot, sender, content };
 
 	if (job_is_settled(j)) {
 		commit_job(&c, j);
@@ -67,7 +65,7 @@ static int answer(int sock, const struct job *j)
 }
 
 /* The fields of S behind its letter.  0, or -errno: the worker ends. */
-static int take_message(
+static int take_file(
     int sock, const struct store *s, struct job *j, struct str rest, int fd)
 {
 	struct str sender;
@@ -79,26 +77,40 @@ static int take_message(
 		return -EBADMSG;
 	if (!is_message(s, fd, peer, size))
 		return io_send_record(sock, STR("x"), -1);
-	deliver(s, j, sender, fd, size);
+	deliver(s, j, sender, (struct source){ fd, size, STR("") });
+	return answer(sock, j);
+}
+
+/* What is behind the letter of M: likewise. */
+static int take_message(
+    int sock, const struct store *s, struct job *j, struct str rest)
+{
+	struct str sender;
+
+	if (plan_field(&rest, &sender) != 0)
+		return -EBADMSG;
+	deliver(s, j, sender, (struct source){ -1, rest.n, rest });
 	return answer(sock, j);
 }
 
 void store_serve(int sock, const struct store *store)
 {
-	static char text[RECORD_MAX];
+	static char text[REQUEST_WHOLE_MAX];
 	static struct job job;
 	struct buf in = BUF(text);
 	int fd, rc = 0;
 
 	job_clear(&job);
 	while (rc == 0 && io_recv_record(sock, &in, &fd, 0) > 0) {
+		struct str rest = str_skip(buf_str(&in), 1);
 		char letter = in.p[0];
 
 		if (letter == 'R' && fd < 0)
 			rc = job_add(&job, buf_str(&in)) ? 0 : -E2BIG;
 		else if (letter == 'S' && fd >= 0)
-			rc = take_message(
-			    sock, store, &job, str_skip(buf_str(&in), 1), fd);
+			rc = take_file(sock, store, &job, rest, fd);
+		else if (letter == 'M' && fd < 0)
+			rc = take_message(sock, store, &job, rest);
 		else if (letter != 'X' || fd >= 0)
 			rc = -EBADMSG;
 		if (letter != 'R')

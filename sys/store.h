@@ -22,10 +22,11 @@ struct store {
  *
  *   R address plan				one per recipient
  *   S peer-uid size reverse-path  + fd		the message: answered
+ *   M reverse-path content			likewise, as mail/request.h says
  *   X						forget the recipients
  *
- * S is answered by "s" and a verdict for each R in their order, or by one
- * "x": the descriptor is not what was promised, and nothing was done.
+ * S and M are answered by "s" and a verdict for each R in their order, or S by
+ * one "x": the descriptor is not what was promised, and nothing was done.
  */
 void store_serve(int sock, const struct store *store);
 

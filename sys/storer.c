@@ -147,7 +147,7 @@ int storer_pass(struct poller *p, unsigned c, struct str record, int fd)
 	struct storer *s = &p->storer[i];
 	int rc;
 
-	if (record.p[0] == 'S') {
+	if (record.p[0] == 'S' || record.p[0] == 'M') {
 		s->due = p->conn[c].nrcpt;
 		s->since_ms = p->now_ms;
 	}

@@ -9,12 +9,13 @@
 
 static void rewrite(struct str s, const struct request *r, unsigned nfields)
 {
-	static char text[REQUEST_MAX];
+	static char text[REQUEST_WHOLE_MAX];
 	struct buf b = BUF(text);
 
 	request_begin(&b, r->letter);
 	for (unsigned i = 0; i < nfields; i++)
 		request_field(&b, r->field[i]);
+	buf_put(&b, r->content);
 	HOLDS(!b.full && str_eq(buf_str(&b), s));
 }
 
@@ -44,11 +45,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 	if (request_parse(s, &r) == 0) {
 		HOLDS(r.rule != NULL && r.rule->letter == r.letter);
+		HOLDS(r.rule->content || r.content.n == 0);
 		rewrite(s, &r, r.rule->nfields);
 	}
 	for (unsigned n = 1; n <= REQUEST_FIELDS + 1; n++)
 		if (request_answer(s, 's', n, &r) == 0) {
-			HOLDS(n <= REQUEST_FIELDS && r.rule == NULL);
+			HOLDS(n <= REQUEST_FIELDS && r.rule == NULL &&
+			      r.content.n == 0);
 			rewrite(s, &r, n);
 			if (n == 3)
 				verdict(&r);

@@ -71,11 +71,14 @@ static int write_message(void *self, struct str content)
 	return 0;
 }
 
-static void commit(void *self, const struct session *s, struct verdict *v)
+static void commit(
+    void *self, const struct session *s, struct str rest, struct verdict *v)
 {
 	struct run *r = self;
-	struct str m = str_skip(buf_str(&r->store), r->message);
+	struct str m;
 
+	buf_put(&r->store, rest);
+	m = str_skip(buf_str(&r->store), r->message);
 	MUST(r->open && s->nrcpt > 0);
 	MUST(str_find(m, '\0') == m.n && str_find(m, '\r') == m.n);
 	MUST(str_starts(m, STR("Received:")));

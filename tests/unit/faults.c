@@ -12,7 +12,7 @@ static struct session s;
 static struct {
 	bool full;
 	int open, write;
-	unsigned nopened, nclosed, ncommits;
+	unsigned nopened, nwrites, nclosed, ncommits;
 } world;
 
 static void lookup(void *self, const struct addr *to, struct verdict *v)
@@ -47,11 +47,13 @@ static int open_message(void *self, struct str *id)
 static int write_message(void *self, struct str content)
 {
 	(void)self;
-	(void)content;
+	tap_ok(content.n > SESSION_CONTENT - 2, "as much as fits is written");
+	world.nwrites++;
 	return world.write;
 }
 
-static void commit(void *self, const struct session *session, struct verdict *v)
+static void commit(void *self, const struct session *session, struct str rest,
+    struct verdict *v)
 {
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf b = BUF(text);
@@ -64,6 +66,9 @@ static void commit(void *self, const struct session *session, struct verdict *v)
 	session_rcpt_put(session, 0, &b);
 	tap_same(
 	    buf_str(&b), STR("alice@origin.example"), "and a bare recipient");
+	tap_ok(str_starts(rest, STR("Received:")) == (world.nwrites == 0) &&
+		   rest.n > 0,
+	    "the rest is all there is, unless something was written");
 	world.ncommits++;
 	*v = (struct verdict){ VERDICT_DONE, STR("2.0.0"), STR("stored") };
 }
@@ -178,15 +183,30 @@ static void cannot_open(int error, struct str reply)
 	    "what was not opened is not closed");
 }
 
+/* Content that does not fit in one piece, and its end. */
+static bool long_content(struct str reply)
+{
+	struct str line = STR("thirty-two octets, the line's end\r\n");
+
+	for (size_t n = 0; n < SESSION_CONTENT * 3 / 2; n += line.n)
+		(void)say(line);
+	return says(STR(".\r\n"), reply);
+}
+
 static void cannot_write(int error, struct str reply)
 {
 	begin();
 	world.write = error;
-	tap_ok(says(STR(ENVELOPE "DATA\r\nx\r\n.\r\n"), reply),
-	    "a write that fails");
-	tap_ok(world.ncommits == 0 && world.nclosed == 1,
-	    "is not committed, and closed");
+	(void)say(STR(ENVELOPE "DATA\r\n"));
+	tap_ok(long_content(reply), "a write that fails");
+	tap_ok(world.ncommits == 0 && world.nclosed == 1 && world.nwrites == 1,
+	    "is not committed, not tried again, and closed");
 	world.write = 0;
+	(void)say(STR("MAIL FROM:<root>\r\nRCPT TO:<alice>\r\nDATA\r\n"));
+	tap_ok(long_content(STR("250 2.0.0 stored")), "a write that does not");
+	world.ncommits = 0;
+	world.nclosed = 1;
+	world.nwrites = 0;
 	tap_ok(says(STR("MAIL FROM:<root>\r\nRCPT TO:<alice>\r\n"
 			"BDAT 3 LAST\r\nx\r\n"),
 		   STR("250 2.0.0 stored")),

@@ -8,32 +8,38 @@ static const struct {
 	struct str in;
 	int rc;
 	struct str field[REQUEST_FIELDS];
+	struct str content;
 } rows[] = {
-	{ S("U1000\0"), 0, { S("1000") } },
-	{ S("U\0"), 0, { S("") } },
+	{ S("U1000\0"), 0, { S("1000") }, S("") },
+	{ S("U\0"), 0, { S("") }, S("") },
 	{ S("L0\0alice\0here.example\0"), 0,
-	    { S("0"), S("alice"), S("here.example") } },
-	{ S("L1\0a b\r\n\xff\0\0"), 0, { S("1"), S("a b\r\n\xff"), S("") } },
-	{ S("R0\0a\0b\0a@b\0"), 0, { S("0"), S("a"), S("b"), S("a@b") } },
-	{ S("S12\0a@b\0"), 0, { S("12"), S("a@b") } },
-	{ S("S12\0\0"), 0, { S("12"), S("") } },
+	    { S("0"), S("alice"), S("here.example") }, S("") },
+	{ S("L1\0a b\r\n\xff\0\0"), 0, { S("1"), S("a b\r\n\xff"), S("") }, S("") },
+	{ S("R0\0a\0b\0a@b\0"), 0, { S("0"), S("a"), S("b"), S("a@b") }, S("") },
+	{ S("S12\0a@b\0"), 0, { S("12"), S("a@b") }, S("") },
+	{ S("S12\0\0"), 0, { S("12"), S("") }, S("") },
+	{ S("Ma@b\0x\n"), 0, { S("a@b") }, S("x\n") },
+	{ S("M\0a\0\0b"), 0, { S("") }, S("a\0\0b") },
+	{ S("M\0"), 0, { S("") }, S("") },
+	{ S("M"), REQUEST_BAD, { S("") }, S("") },
+	{ S("Ma@b"), REQUEST_BAD, { S("") }, S("") },
 	/* No letter, or another. */
-	{ S(""), REQUEST_BAD, { S("") } },
-	{ S("\0"), REQUEST_BAD, { S("") } },
-	{ S("u1\0"), REQUEST_BAD, { S("") } },
-	{ S("X"), REQUEST_BAD, { S("") } },
-	{ S("s\0\0\0"), REQUEST_BAD, { S("") } },
+	{ S(""), REQUEST_BAD, { S("") }, S("") },
+	{ S("\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("u1\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("X"), REQUEST_BAD, { S("") }, S("") },
+	{ S("s\0\0\0"), REQUEST_BAD, { S("") }, S("") },
 	/* Fields too few, too many, or not ended. */
-	{ S("U"), REQUEST_BAD, { S("") } },
-	{ S("U1"), REQUEST_BAD, { S("") } },
-	{ S("U1\0" "2\0"), REQUEST_BAD, { S("") } },
-	{ S("U1\0" "2"), REQUEST_BAD, { S("") } },
-	{ S("U1\0\0"), REQUEST_BAD, { S("") } },
-	{ S("L0\0alice\0"), REQUEST_BAD, { S("") } },
-	{ S("L0\0alice\0here"), REQUEST_BAD, { S("") } },
-	{ S("R0\0a\0b\0"), REQUEST_BAD, { S("") } },
-	{ S("R0\0a\0b\0c\0d\0"), REQUEST_BAD, { S("") } },
-	{ S("S12\0"), REQUEST_BAD, { S("") } },
+	{ S("U"), REQUEST_BAD, { S("") }, S("") },
+	{ S("U1"), REQUEST_BAD, { S("") }, S("") },
+	{ S("U1\0" "2\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("U1\0" "2"), REQUEST_BAD, { S("") }, S("") },
+	{ S("U1\0\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("L0\0alice\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("L0\0alice\0here"), REQUEST_BAD, { S("") }, S("") },
+	{ S("R0\0a\0b\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("R0\0a\0b\0c\0d\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("S12\0"), REQUEST_BAD, { S("") }, S("") },
 };
 
 static const struct {
@@ -87,18 +93,23 @@ static void parse_rows(void)
 		for (unsigned f = 0; rc == 0 && f < r.rule->nfields; f++)
 			tap_same(r.field[f], rows[i].field[f],
 			    "request %zu, field %u", i, f);
+		if (rc == 0)
+			tap_same(r.content, rows[i].content,
+			    "request %zu, content", i);
 		free(octets);
 	}
 }
 
-/* Cut anywhere, or with one octet more, a record is none. */
+/* Cut anywhere in its fields a record is none. */
 static void parse_pieces(void)
 {
 	for (size_t i = 0; i < TAP_N(rows); i++) {
 		struct request r;
 		bool all = true;
 
-		for (size_t n = 0; n < rows[i].in.n && rows[i].rc == 0; n++) {
+		size_t fields = rows[i].in.n - rows[i].content.n;
+
+		for (size_t n = 0; n < fields && rows[i].rc == 0; n++) {
 			char *octets = tap_exact(str_head(rows[i].in, n));
 
 			all = all && request_parse(str_at(octets, n), &r) != 0;
@@ -110,7 +121,7 @@ static void parse_pieces(void)
 
 static void rules(void)
 {
-	static const char letters[] = "ULRS";
+	static const char letters[] = "ULRSM";
 
 	for (unsigned c = 0; c < 256; c++) {
 		const struct request_rule *r = request_rule((char)c);
@@ -127,6 +138,9 @@ static void rules(void)
 	tap_ok(request_rule('S')->fd && !request_rule('S')->idle &&
 		   request_rule('S')->open,
 	    "S has a descriptor, and recipients before it");
+	tap_ok(!request_rule('M')->fd && !request_rule('M')->idle &&
+		   request_rule('M')->open && request_rule('M')->content,
+	    "M has content, and recipients before it");
 	tap_ok(request_rule('R')->idle && request_rule('R')->open &&
 		   !request_rule('R')->answered,
 	    "R comes once or often, without an answer");
@@ -243,8 +257,32 @@ static void verdict_and_back(void)
 		}
 }
 
+static void longest(void)
+{
+	static char text[REQUEST_WHOLE_MAX + 1];
+	struct request r;
+
+	memset(text, 'x', sizeof(text));
+	text[0] = 'M';
+	text[REQUEST_MAX - 1] = '\0';
+	tap_ok(request_parse(str_at(text, REQUEST_WHOLE_MAX), &r) == 0 &&
+		   r.content.n == REQUEST_CONTENT_MAX,
+	    "the longest field and the longest content");
+	tap_ok(request_parse(str_at(text, REQUEST_WHOLE_MAX + 1), &r) != 0,
+	    "more content");
+	text[REQUEST_MAX - 1] = 'x';
+	text[REQUEST_MAX] = '\0';
+	tap_ok(request_parse(str_at(text, REQUEST_MAX + 1), &r) != 0,
+	    "a longer field");
+	text[0] = 'U';
+	text[2] = '\0';
+	tap_ok(request_parse(str_at(text, REQUEST_MAX), &r) != 0,
+	    "content where none may be");
+}
+
 int main(void)
 {
+	longest();
 	parse_rows();
 	parse_pieces();
 	rules();

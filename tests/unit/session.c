@@ -148,11 +148,13 @@ static void check_content(void)
 		fail("other content", m);
 }
 
-static void commit(void *self, const struct session *s, struct verdict *v)
+static void commit(
+    void *self, const struct session *s, struct str rest, struct verdict *v)
 {
-	(void)self;
 	if (!run.open)
 		fail("committed without a message", STR(""));
+	if (host_write(self, rest) < 0)
+		fail("no room for the rest", STR(""));
 	for (unsigned i = 0; i < s->nrcpt; i++) {
 		size_t p = person(session_rcpt_local(s, i));
 

@@ -89,10 +89,11 @@ static int host_write(void *self, struct str content)
 	return 0;
 }
 
-static void commit(void *self, const struct session *of, struct verdict *v)
+static void commit(
+    void *self, const struct session *of, struct str rest, struct verdict *v)
 {
 	(void)self;
-	faults += !open || of->nrcpt == 0;
+	faults += !open || of->nrcpt == 0 || rest.n == 0;
 	*v = (struct verdict){ VERDICT_DONE, STR("2.0.0"), STR("stored") };
 }
 
