@@ -312,6 +312,10 @@ static void leave(struct poller *p)
 	for (unsigned i = 0; i < p->listeners->n; i++)
 		close(p->listeners->v[i].fd);
 	p->listeners->n = 0;
+	/* A session that has no client yet is not waited for. */
+	for (unsigned c = 0; c < POLLER_CONNS; c++)
+		if (p->conn[c].state == CONN_READY && !p->conn[c].asked)
+			poller_end(p, c, NULL);
 }
 
 /* A plain exit loses no connection: what waits in the listening socket is

@@ -21,9 +21,9 @@
 enum {
 	POLLER_CONNS = 4096,
 	POLLER_LOOKERS = 4,  /* lookup workers */
-	POLLER_STORERS = 20, /* store workers, at most SHARE_SLOTS */
+	POLLER_STORERS = 24, /* store workers, at most SHARE_SLOTS */
 	POLLER_LINE = 256,   /* requests that wait for a worker */
-	POLLER_RECORD = PLAN_MAX + REQUEST_MAX,
+	POLLER_RECORD = REQUEST_WHOLE_MAX, /* to a worker */
 	/* Milliseconds. */
 	POLLER_LINE_MS = 5000, /* to wait in line ... */
 	POLLER_STUCK_MS =
@@ -55,6 +55,7 @@ struct conn {
 	unsigned nanswered; /* verdicts sent for S */
 	int storer;         /* bound; -1 */
 	bool refused;       /* no worker: S will be answered by "later" */
+	bool asked;         /* anything, so far */
 	unsigned events;    /* that epoll watches */
 };
 

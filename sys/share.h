@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 enum {
-	SHARE_SLOTS = 20,    /* workers that may tell */
-	SHARE_MOST = 16,     /* ... and may work for one user */
+	SHARE_SLOTS = 24,    /* workers that may tell */
+	SHARE_MOST = 20,     /* ... and may work for one user */
 	SHARE_WAIT_MS = 500, /* for one of those to be done */
 	SHARE_NONE = -1      /* the slot of a worker that is alone */
 };

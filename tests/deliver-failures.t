@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import box
 import tap
 from postern import Postern, until
-from request import Deliver, Ended, record
+from request import WORKERS, Deliver, Ended, record
 
 t = tap.Tap()
 libc = ctypes.CDLL(None, use_errno=True)
@@ -286,10 +286,10 @@ def lookups_hang():
 
 def all_store_workers_taken():
     p, d, r = start()
-    holders = [d.requests() for _ in range(20)]
+    holders = [d.requests() for _ in range(WORKERS)]
     for h in holders:
         h.rcpt('alice')
-    assert until(lambda: len(d.workers(True)) == 20)
+    assert until(lambda: len(d.workers(True)) == WORKERS)
     begin = time.monotonic()
     r.rcpt('bob')
     assert r.store(b'x\n')[0][:2] == ('L', '4.3.2')
@@ -302,7 +302,7 @@ def all_store_workers_taken():
     for h in holders:
         assert [v[0] for v in h.store(b'x\n')] == ['D']
     assert r.deliver(['bob']) == 'D'
-    assert stored(p) == [20, 1]
+    assert stored(p) == [WORKERS, 1]
 
 
 def a_short_line():
@@ -315,7 +315,7 @@ def a_short_line():
             m.send(record('S', '2', ''), f.fileno())
     assert [m.receive('s')[0] for m in many] == ['D'] * 60
     assert len(p.messages()) == 60
-    assert len(d.workers(True)) <= 20
+    assert len(d.workers(True)) <= WORKERS
 
 
 def recipients_without_message():

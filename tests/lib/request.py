@@ -6,6 +6,7 @@ import tempfile
 
 from postern import WAIT, until
 
+WORKERS = 24    # store workers (sys/poller.h)
 LOCAL = 1       # a flag: submitted on the unix socket
 
 
