@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/acceptor.h"
@@ -20,6 +21,7 @@
 #include "sys/log.h"
 #include "sys/privilege.h"
 #include "sys/sandbox.h"
+#include "sys/spare.h"
 #include "sys/spool.h"
 #include "sys/starter.h"
 
@@ -30,6 +32,8 @@ struct options {
 	const char *conf_path;
 	struct listeners listeners;
 };
+
+enum { COURIER_PAUSE_MS = 1000 }; /* until deliver is looked for again */
 
 static int ruleset_fd = -1;
 
@@ -122,31 +126,41 @@ static int prepare_one(const struct conf *c)
 	return rc;
 }
 
-/* From here on a stranger is heard. */
-static void session(struct conversation *c)
+static int lock_in(void)
 {
 	int rc;
 
-	conversation_prepare(c);
+	conversation_prepare();
 	rc = sandbox_enter(SANDBOX_SMTPD, ruleset_fd);
-	if (rc < 0) {
+	if (rc < 0)
 		log_errno("sandbox", "enter", -rc);
-		conversation_deny(c, "4.3.0", "cannot lock down, try later");
-		return;
-	}
 	if (ruleset_fd >= 0)
 		close(ruleset_fd);
-	conversation_run(c);
+	return rc;
 }
 
-/* In the child of a listener. */
+/* From here on a stranger is heard. */
+static void session(struct conversation *c, bool locked)
+{
+	if (locked)
+		conversation_run(c);
+	else
+		conversation_deny(c, "4.3.0", "cannot lock down, try later");
+}
+
+/* In the child of a listener, which may be there before its client. */
 static void serve(struct conversation *c)
 {
-	int rc = courier_connect(c->conf->run_directory);
+	bool locked, called = false;
+	int rc;
 
+	while ((rc = courier_connect(c->conf->run_directory)) < 0 && !called)
+		called = spare_is_called(COURIER_PAUSE_MS);
 	if (rc < 0)
 		log_errno("deliver-connection", c->conf->run_directory, -rc);
-	session(c);
+	locked = lock_in() == 0;
+	if (spare_await(c) == 0)
+		session(c, locked);
 }
 
 static int run_listener(struct options *o)
@@ -174,8 +188,7 @@ static int run_listener(struct options *o)
 	}
 	if (privilege_drop("_postern") < 0)
 		return EX_CONFIG;
-	acceptor_run(&a, conf);
-	return 0;
+	return acceptor_run(&a, conf) < 0 ? EX_OSERR : 0;
 }
 
 /* The request socket: deliver's, or that of one started when needed. */
@@ -208,7 +221,8 @@ static int run_one(const struct options *o)
 	}
 	c.proxied = c.peer.kind == PEER_INET &&
 		    conf_has_net(&conf->proxy_networks, &c.peer.addr);
-	session(&c);
+	conversation_attach(&c);
+	session(&c, lock_in() == 0);
 	return 0;
 }
 
@@ -217,6 +231,7 @@ int main(int argc, char **argv)
 	struct options o = { .conf_path = NULL };
 	int rc;
 
+	tzset();
 	umask(0007); /* the queue pass, of our group, reads what we write */
 	log_open("smtpd", SANDBOX_LOG_FD);
 	rc = parse(&o, argc, argv);

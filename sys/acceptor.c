@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,29 +22,28 @@
 
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/roster.h"
+#include "sys/spare.h"
 #include "sys/sandbox.h"
 
-enum { PROXIED_MAX = 1024, FD_MARGIN = 256 };
+enum { FD_MARGIN = 256 };
 
 static volatile sig_atomic_t must_stop, must_reap;
 
-/* A session that runs. */
-struct child {
-	pid_t pid;
-	bool local;
-	bool unknown; /* behind a proxy, its address not told yet */
-	int ask_fd;   /* ... the socket it will tell it on, or -1 */
-	uid_t uid;    /* if local */
-	struct netaddr source;
-};
-
-static struct child children[ACCEPTOR_CHILDREN_MAX];
-static unsigned nchildren, nlocal, nasking;
+/*
+ * What is the loop's alone.  No session inherits these pages: it learns
+ * nothing of the others, and a change here copies no page for each of them.
+ */
+static struct own {
+	struct roster sessions;
+	struct pollfd polled[LISTEN_MAX + ROSTER_ASKING_MAX];
+} * own;
 
 static struct {
 	const struct conf *conf; /* NULL: broken */
 	struct stat seen;        /* of its file, when it was read */
 	unsigned next;           /* of rooms[] */
+	struct spare spare;
 	struct conf rooms[2];
 } state;
 
@@ -73,43 +75,20 @@ static void take_signals(sigset_t *while_waiting)
 		sigdelset(while_waiting, all[i]);
 }
 
-static void forget_asking(struct child *c)
-{
-	if (c->ask_fd < 0)
-		return;
-	close(c->ask_fd);
-	c->ask_fd = -1;
-	nasking--;
-}
-
 static void reap(void)
 {
 	pid_t pid;
 	int status;
 
 	must_reap = 0;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < nchildren; i++) {
-			if (children[i].pid != pid)
-				continue;
-			if (WIFSIGNALED(status))
-				log_errno("session-killed",
-				    strsignal(WTERMSIG(status)), EINTR);
-			forget_asking(&children[i]);
-			nlocal -= children[i].local;
-			children[i] = children[--nchildren];
-			break;
-		}
-}
-
-static unsigned count_source(const struct netaddr *source)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < nchildren; i++)
-		n += !children[i].local && !children[i].unknown &&
-		     netaddr_eq(&children[i].source, source);
-	return n;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (WIFSIGNALED(status))
+			log_errno("session-killed", strsignal(WTERMSIG(status)),
+			    EINTR);
+		roster_remove(&own->sessions, pid);
+		if (pid == state.spare.pid)
+			spare_end(&state.spare);
+	}
 }
 
 /*
@@ -118,11 +97,9 @@ static unsigned count_source(const struct netaddr *source)
  */
 static bool local_full(uid_t uid, unsigned limit)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < nchildren; i++)
-		n += children[i].local && children[i].uid == uid;
-	return nlocal >= limit || (uid != 0 && n >= limit - limit / 4);
+	return own->sessions.nlocal >= limit ||
+	       (uid != 0 &&
+		   roster_of_user(&own->sessions, uid) >= limit - limit / 4);
 }
 
 /* Says why and hangs up; he who does not listen is not waited for. */
@@ -153,6 +130,7 @@ static void turn_away(int fd, const char *text, const struct peer *p)
 static const char *limit_hit(
     const struct conf *c, const struct peer *p, bool proxied)
 {
+	const struct roster *all = &own->sessions;
 	struct netaddr source = netaddr_source(&p->addr);
 
 	if (!c)
@@ -162,75 +140,38 @@ static const char *limit_hit(
 			   ? "421 4.3.2 too many local connections, try "
 			     "later\r\n"
 			   : NULL;
-	if (nchildren - nlocal >= c->connection_limit)
+	if (all->n - all->nlocal >= c->connection_limit)
 		return "421 4.3.2 too many connections, try later\r\n";
 	if (proxied)
-		return nasking < PROXIED_MAX
+		return all->nasking < ROSTER_ASKING_MAX
 			   ? NULL
 			   : "421 4.3.2 too many connections, try later\r\n";
-	if (count_source(&source) >= c->source_limit)
+	if (roster_of_source(all, &source) >= c->source_limit)
 		return "421 4.7.0 too many connections from your address\r\n";
 	return NULL;
 }
 
-/* In the child: the client becomes 0 and 1, the parent's things go. */
-static void become_child(int fd, int ask_fd)
+/* To the spare, or to one made now: there may be none, or it has just died. */
+static void start_session(
+    struct acceptor *a, int client, const struct peer *p, bool proxied)
 {
-	if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0)
-		_exit(75);
-	if (ask_fd >= 0 && dup3(ask_fd, SANDBOX_PARENT_FD, O_CLOEXEC) < 0)
-		_exit(75);
-	(void)syscall(SYS_close_range, (unsigned)SANDBOX_FREE_FD, ~0u, 0u);
-}
+	struct spare *s = &state.spare;
 
-static void start_child(
-    struct acceptor *a, int fd, const struct peer *p, bool proxied)
-{
-	struct child *k = &children[nchildren];
-	struct conversation talk = { .conf = state.conf,
-		.peer = *p,
-		.in = 0,
-		.out = 1,
-		.proxied = proxied,
-		.asks_parent = proxied };
-	int pair[2] = { -1, -1 };
-	pid_t pid;
-
-	if (proxied &&
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		0, pair) != 0) {
-		turn_away(fd, "421 4.3.2 out of resources, try later\r\n", p);
+	for (unsigned i = 0; i < 2; i++) {
+		if (s->pid == 0 && spare_start(s, state.conf, a->serve) < 0)
+			break;
+		if (spare_give(s, p, proxied, client) < 0)
+			continue;
+		roster_add(&own->sessions, s->pid, p, proxied ? s->fd : -1);
+		s->pid = 0;
+		close(client);
 		return;
 	}
-	pid = fork();
-	if (pid == 0) {
-		become_child(fd, pair[1]);
-		a->serve(&talk);
-		_exit(0);
-	}
-	if (pair[1] >= 0)
-		close(pair[1]);
-	if (pid < 0) {
-		log_errno("fork", "session", errno);
-		if (pair[0] >= 0)
-			close(pair[0]);
-		turn_away(fd, "421 4.3.2 out of resources, try later\r\n", p);
-		return;
-	}
-	close(fd);
-	k->pid = pid;
-	k->local = p->kind != PEER_INET;
-	k->unknown = proxied;
-	k->ask_fd = pair[0];
-	k->uid = p->uid;
-	k->source = netaddr_source(&p->addr);
-	nchildren++;
-	nlocal += k->local;
-	nasking += proxied;
+	turn_away(client, "421 4.3.2 out of resources, try later\r\n", p);
 }
 
 /* A proxied session knows its client now: is there room for him? */
-static void admit(struct child *k)
+static void admit(struct member *k)
 {
 	char verdict = CONVERSATION_DENY;
 	struct netaddr source;
@@ -240,13 +181,14 @@ static void admit(struct child *k)
 		return;
 	if (n == (ssize_t)sizeof(source.b) && state.conf) {
 		source = netaddr_source(&source);
-		if (count_source(&source) < state.conf->source_limit)
+		if (roster_of_source(&own->sessions, &source) <
+		    state.conf->source_limit)
 			verdict = CONVERSATION_ADMIT;
 		k->source = source;
 		k->unknown = false;
 		(void)send(k->ask_fd, &verdict, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
-	forget_asking(k);
+	roster_answered(&own->sessions, k);
 }
 
 /* What tells one state of a file from another. */
@@ -276,6 +218,8 @@ static void refresh(struct acceptor *a)
 	    a->prepare(fresh) == 0) {
 		state.conf = fresh;
 		state.next = !state.next;
+		if (state.spare.pid > 0)
+			spare_end(&state.spare);
 		log_note(LOGL_NOTICE, "configuration", "read again");
 		return;
 	}
@@ -287,7 +231,7 @@ static void refresh(struct acceptor *a)
 
 static void accept_one(struct acceptor *a, const struct listener *l)
 {
-	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	const char *reply;
 	struct peer p;
 	bool proxied;
@@ -307,41 +251,44 @@ static void accept_one(struct acceptor *a, const struct listener *l)
 	proxied = state.conf && p.kind == PEER_INET &&
 		  conf_has_net(&state.conf->proxy_networks, &p.addr);
 	reply = limit_hit(state.conf, &p, proxied);
-	if (!reply && nchildren == ACCEPTOR_CHILDREN_MAX)
+	if (!reply && own->sessions.n == ROSTER_MAX)
 		reply = "421 4.3.2 too many connections, try later\r\n";
 	if (reply)
 		turn_away(fd, reply, &p);
 	else
-		start_child(a, fd, &p, proxied);
+		start_session(a, fd, &p, proxied);
 }
-
-static struct pollfd polled[LISTEN_MAX + PROXIED_MAX];
 
 /* One turn: waits, then serves whoever is there.  False after a silence. */
 static bool turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
 {
 	struct timespec wait = { .tv_sec = wait_s };
-	unsigned n = 0, nlisten, served;
+	struct roster *all = &own->sessions;
+	struct pollfd *p = own->polled;
+	unsigned n = 0, nlisten, served, before = all->n;
 	int ready;
 
 	for (; n < a->listeners->n; n++)
-		polled[n] = (struct pollfd){ .fd = a->listeners->v[n].fd,
+		p[n] = (struct pollfd){ .fd = a->listeners->v[n].fd,
 			.events = POLLIN };
 	nlisten = n;
-	for (unsigned i = 0; nasking > 0 && i < nchildren; i++)
-		if (children[i].ask_fd >= 0)
-			polled[n++] = (struct pollfd){ .fd = children[i].ask_fd,
+	for (unsigned i = 0; all->nasking > 0 && i < all->n; i++)
+		if (all->member[i].ask_fd >= 0)
+			p[n++] = (struct pollfd){ .fd = all->member[i].ask_fd,
 				.events = POLLIN };
-	ready = ppoll(polled, n, wait_s < 0 ? NULL : &wait, while_waiting);
+	ready = ppoll(p, n, wait_s < 0 ? NULL : &wait, while_waiting);
 	served = ready > 0 ? (unsigned)ready : 0;
 	if (must_reap)
 		reap();
-	for (unsigned i = 0; nasking > 0 && i < nchildren; i++)
-		if (children[i].ask_fd >= 0)
-			admit(&children[i]);
+	for (unsigned i = 0; all->nasking > 0 && i < all->n; i++)
+		if (all->member[i].ask_fd >= 0)
+			admit(&all->member[i]);
 	for (unsigned i = 0; i < nlisten && served > 0; i++)
-		if (polled[i].revents != 0)
+		if (p[i].revents != 0)
 			accept_one(a, &a->listeners->v[i]);
+	/* Whoever came last is served by now; another one may follow. */
+	if (all->n > before && state.spare.pid == 0 && state.conf)
+		(void)spare_start(&state.spare, state.conf, a->serve);
 	return ready != 0;
 }
 
@@ -351,9 +298,11 @@ static void wind_up(struct acceptor *a, const sigset_t *while_waiting)
 	for (unsigned i = 0; i < a->listeners->n; i++)
 		close(a->listeners->v[i].fd);
 	a->listeners->n = 0;
-	for (unsigned i = 0; i < nchildren; i++)
-		kill(children[i].pid, SIGTERM);
-	while (nchildren > 0) {
+	if (state.spare.pid > 0)
+		spare_end(&state.spare);
+	for (unsigned i = 0; i < own->sessions.n; i++)
+		kill(own->sessions.member[i].pid, SIGTERM);
+	while (own->sessions.n > 0) {
 		(void)turn(a, while_waiting, 1);
 		reap();
 	}
@@ -372,6 +321,16 @@ static void move_up(struct listeners *l)
 	}
 }
 
+/* Accepted sockets inherit it.  A unix socket does not know it. */
+static void never_delay(const struct listeners *l)
+{
+	const int on = 1;
+
+	for (unsigned i = 0; i < l->n; i++)
+		(void)setsockopt(
+		    l->v[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 /*
  * Descriptors in flight to deliver are counted per user against the sender's
  * limit: children inherit one that suffices for all of them at once.
@@ -382,26 +341,56 @@ static void raise_limit(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
 		return;
-	r.rlim_cur = r.rlim_max < ACCEPTOR_CHILDREN_MAX + FD_MARGIN
+	r.rlim_cur = r.rlim_max < ROSTER_MAX + FD_MARGIN
 			 ? r.rlim_max
-			 : ACCEPTOR_CHILDREN_MAX + FD_MARGIN;
+			 : ROSTER_MAX + FD_MARGIN;
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
-void acceptor_run(struct acceptor *a, const struct conf *conf)
+/* Seconds of silence until something changes, or -1. */
+static int patience(const struct acceptor *a)
+{
+	if (state.spare.pid > 0)
+		return ACCEPTOR_SPARE_S;
+	return a->listeners->activated ? ACCEPTOR_IDLE_S - ACCEPTOR_SPARE_S
+				       : -1;
+}
+
+static int make_own(void)
+{
+	void *p = mmap(NULL, sizeof(*own), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || madvise(p, sizeof(*own), MADV_DONTFORK) != 0)
+		return -errno;
+	own = p;
+	return 0;
+}
+
+int acceptor_run(struct acceptor *a, const struct conf *conf)
 {
 	sigset_t while_waiting;
+	int rc = make_own();
 
+	if (rc < 0) {
+		log_errno("acceptor", "memory", -rc);
+		return rc;
+	}
 	state.conf = conf;
 	memset(&state.seen, 0, sizeof(state.seen));
 	(void)stat(conf_path(a->conf_path), &state.seen);
 	move_up(a->listeners);
+	never_delay(a->listeners);
 	raise_limit();
 	take_signals(&while_waiting);
-	while (!must_stop)
-		if (!turn(a, &while_waiting,
-			a->listeners->activated ? ACCEPTOR_IDLE_S : -1) &&
-		    nchildren == 0)
-			return;
+	while (!must_stop) {
+		if (turn(a, &while_waiting, patience(a)))
+			continue;
+		if (state.spare.pid > 0)
+			spare_end(&state.spare);
+		else if (own->sessions.n == 0)
+			return 0;
+	}
 	wind_up(a, &while_waiting);
+	return 0;
 }

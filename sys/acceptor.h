@@ -10,8 +10,8 @@
 #include "sys/listen.h"
 
 enum {
-	ACCEPTOR_IDLE_S = 60, /* when socket-activated: then exit */
-	ACCEPTOR_CHILDREN_MAX = 2 * 16384
+	ACCEPTOR_IDLE_S = 60,  /* when socket-activated: then exit */
+	ACCEPTOR_SPARE_S = 10 /* and so long a process waits for the next */
 };
 
 struct acceptor {
@@ -22,15 +22,17 @@ struct acceptor {
 	 * what children need.  0, or <0 and the old one stays.
 	 */
 	int (*prepare)(const struct conf *c);
-	/* In the child: the whole session, then the child exits. */
+	/* In the child: waits for a client (sys/spare.h) and serves him; then
+	 * the child exits. */
 	void (*serve)(struct conversation *c);
 };
 
 /*
  * Runs until SIGTERM or SIGINT and the end of the last session, or idle when
  * socket-activated.  `conf` is what holds at first, NULL when it is broken:
- * then everybody hears 421 4.3.5 until it is mended.
+ * then everybody hears 421 4.3.5 until it is mended.  0, or -errno (logged)
+ * when it could not begin.
  */
-void acceptor_run(struct acceptor *a, const struct conf *conf);
+int acceptor_run(struct acceptor *a, const struct conf *conf);
 
 #endif

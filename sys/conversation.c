@@ -25,26 +25,27 @@
 
 enum {
 	INPUT_MAX = 64 * 1024,
+	PAGE = 4096,      /* as most machines have it */
 	LINGER_MS = 1000, /* for the last reply to arrive */
 	LINGER_OCTETS = 256 * 1024
 };
 
 static volatile sig_atomic_t must_stop;
 
-/* The one conversation of this process. */
+/* The one conversation of this process, in as few pages as it fills. */
 static struct talk {
 	struct conversation *c;
-	struct reception reception;
-	struct session_host host;
-	struct session session;
 	bool gone; /* the client can be read or written no more */
 	int64_t start_ms;
 	int64_t message_ms; /* when the content began, 0: not in content */
 	uint64_t message_octets;
 	int64_t stop_ms; /* when SIGTERM was seen, 0: not yet */
 	size_t in_from, in_to;
-	char in_text[INPUT_MAX];
-} talk;
+	struct reception reception;
+	struct session_host host;
+	struct session session;
+	_Alignas(PAGE) char in_text[INPUT_MAX];
+} talk __attribute__((aligned(PAGE)));
 
 static void on_stop(int signo)
 {
@@ -52,11 +53,10 @@ static void on_stop(int signo)
 	must_stop = 1;
 }
 
-void conversation_prepare(const struct conversation *c)
+void conversation_prepare(void)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	int on = 1;
 	sigset_t set;
 
 	/* SIGTERM comes only while we wait, so no window is missed. */
@@ -66,7 +66,12 @@ void conversation_prepare(const struct conversation *c)
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
-	tzset();
+}
+
+void conversation_attach(const struct conversation *c)
+{
+	const int on = 1;
+
 	if (c->peer.kind == PEER_PIPE)
 		return;
 	(void)fcntl(c->in, F_SETFL, O_NONBLOCK);
@@ -235,13 +240,17 @@ static void serve(struct talk *t)
 	flush(t);
 }
 
-/* A close with input unread would be a reset, and lose our last reply. */
+/*
+ * A close with input unread would be a reset, and lose our last reply.  Who
+ * quits has nothing more to say, unless it is there already.
+ */
 static void linger(struct talk *t)
 {
 	int64_t until_ms = io_now_ms() + LINGER_MS;
 	size_t octets = 0;
 
 	if (t->gone || t->reception.peer.kind == PEER_PIPE ||
+	    (t->session.quit && io_wait_read(t->c->in, 0) < 0) ||
 	    shutdown(t->c->out, SHUT_WR) != 0)
 		return;
 	while (

@@ -24,8 +24,11 @@ struct conversation {
 	bool asks_parent; /* SANDBOX_PARENT_FD judges its address */
 };
 
-/* Before the lock-down: signals, and the client's descriptors. */
-void conversation_prepare(const struct conversation *c);
+/* Before the lock-down: signals. */
+void conversation_prepare(void);
+
+/* Likewise: the client's descriptors, unless an accept loop made them. */
+void conversation_attach(const struct conversation *c);
 
 /* After it: the whole session.  Returns when it is over. */
 void conversation_run(struct conversation *c);

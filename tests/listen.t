@@ -3,6 +3,7 @@
 configurations that change or are broken, inherited sockets, inetd."""
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -13,9 +14,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import box
 import tap
-from postern import Client, Closed, Postern, free_port, split_trace, until
+from postern import (WAIT, Client, Closed, Postern, children, free_port,
+                     is_spare, split_trace, until)
+from request import Deliver
 
-KEEPERS = 1     # processes of smtpd that wait in front of its deliver
 
 t = tap.Tap()
 
@@ -30,15 +32,7 @@ def listening(**conf):
 
 def settle(p):
     """The connections that waited for smtpd to come up are over."""
-    until(lambda: sessions(p) == 0)
-
-
-def sessions(p):
-    """Children of the listener that are not its deliver."""
-    out = subprocess.run(['ps', '--ppid', str(p.listener.pid), '-o', 'args='],
-                         stdout=subprocess.PIPE, text=True).stdout
-    return sum('smtpd' in line and 'deliver' not in line
-               for line in out.splitlines()) - KEEPERS
+    until(lambda: not p.sessions())
 
 
 def need_network():
@@ -501,17 +495,64 @@ def delivers(p):
 def child_dies():
     """A session that is killed takes nobody with it."""
     p = listening()
-    a, b = greeted(p.client()), greeted(p.client())
-    out = subprocess.run(['ps', '--ppid', str(p.listener.pid), '-o',
-                          'pid=,args=', '--sort', '-start_time'],
-                         stdout=subprocess.PIPE, text=True).stdout
-    pids = sorted(int(s.split()[0]) for s in out.splitlines()
-                  if 'smtpd' in s)
-    os.kill(pids[-1], 9)
+    a = greeted(p.client())
+    first = p.sessions()
+    b = greeted(p.client())
+    second, = set(p.sessions()) - set(first)
+    os.kill(second, 9)
     assert b.at_end()
     a.want('250', 'EHLO client.example')
     greeted(p.client()).quit()
     a.quit()
+
+
+def waiting(p):
+    """Sessions without a client."""
+    return [c for c in children(p.listener.pid) if is_spare(c)]
+
+
+def spare():
+    """The one that waits for the next client ends when the configuration
+    changes; one that is killed is not missed."""
+    p = listening()
+    greeted(p.client()).quit()
+    assert until(lambda: len(waiting(p)) == 1), waiting(p)
+    first, = waiting(p)
+    p.configure({'hostname': 'other.here.example'})
+    assert 'other.here.example' in p.client().want('220')[1][0]
+    assert until(lambda: first not in waiting(p)), 'it waits on'
+    assert until(lambda: len(waiting(p)) == 1)
+    first, = waiting(p)
+    os.kill(first, signal.SIGKILL)
+    assert until(lambda: first not in children(p.listener.pid))
+    for _ in range(3):
+        c = p.client()
+        c.hello()
+        assert c.mail()[0] == 250
+        c.quit()
+    assert until(lambda: len(waiting(p)) == 1)
+
+
+def spare_and_deliver():
+    """It does not wait on for a deliver that has gone."""
+    p = Postern()
+    d = Deliver(p)
+    p.start()
+    for _ in range(2):
+        c = p.client()
+        c.hello()
+        assert c.mail()[0] == 250
+        c.quit()
+        assert until(lambda: len(waiting(p)) == 1), waiting(p)
+        d.proc.terminate()
+        d.proc.wait(WAIT)
+        assert until(lambda: not waiting(p)), 'it waits on'
+        c = p.client()
+        c.hello()
+        c.want('250', 'MAIL FROM:<a@away.example>')
+        c.want('451', 'RCPT TO:<alice@here.example>')
+        c.quit()
+        d = Deliver(p)
 
 
 def silent():
@@ -546,7 +587,7 @@ def deaf():
             c.send(line % i)
     except (TimeoutError, BrokenPipeError, ConnectionResetError):
         pass
-    assert until(lambda: sessions(p) == 0, 10), 'the session lives on'
+    assert until(lambda: not p.sessions(), 10), 'the session lives on'
 
 
 def slow_command():
@@ -856,7 +897,7 @@ def flood():
         held = [p.client() for _ in range(100)]
         for c in held:
             c.close()
-    assert until(lambda: sessions(p) == 0), sessions(p)
+    assert until(lambda: not p.sessions()), p.sessions()
     greeted(p.client()).quit()
 
 
@@ -886,6 +927,8 @@ for test, about in (
         (nothing_left, 'SIGTERM: no process is left'),
         (deliver_dies, 'a killed deliver comes back'),
         (child_dies, 'a killed session takes nobody with it'),
+        (spare, 'the next session is there before its client'),
+        (spare_and_deliver, 'and has a deliver that is there'),
         (silent, 'a silent client: 421 4.4.2, nothing stored'),
         (deaf, 'a client that never reads his replies'),
         (slow_command, 'a command octet by octet: the same deadline'),

@@ -10,7 +10,8 @@ import socket
 import subprocess
 import time
 
-from postern import Client, Closed, Postern, split_trace, until
+from postern import (Client, Closed, Postern, is_spare, split_trace,
+                     until)
 from request import Deliver
 from sabotage import KILL, Trace, Tracer, options
 
@@ -115,7 +116,8 @@ class Site:
         return self.p.listener.pid
 
     def newest_session(self):
-        return max(self.d.children(self.p.listener.pid))
+        assert until(lambda: len(self.p.sessions()) == 1)
+        return self.p.sessions()[0]
 
     def members(self, proc):
         """{pid: (state, parent)} of the session that proc leads."""
@@ -131,9 +133,11 @@ class Site:
         return found
 
     def alive(self, proc):
-        """Members that run; the dead whose parent died too are init's."""
+        """Members that run; the dead whose parent died too are init's, and
+        one that waits for the next client belongs to its listener."""
         return [pid for pid, (state, parent) in self.members(proc).items()
-                if state != 'Z' or parent == proc.pid]
+                if (state != 'Z' or parent == proc.pid) and
+                not (parent == proc.pid and is_spare(pid))]
 
     @staticmethod
     def now_in(pid):

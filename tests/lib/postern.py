@@ -48,6 +48,27 @@ def free_port():
         return s.getsockname()[1]
 
 
+def children(pid):
+    try:
+        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+            return [int(w) for w in f.read().split()]
+    except OSError:
+        return []
+
+
+def descriptor(pid, fd):
+    """What it leads to, or None."""
+    try:
+        return os.readlink('/proc/%d/fd/%d' % (pid, fd))
+    except OSError:
+        return None
+
+
+def is_spare(pid):
+    """A child of the listener that waits for a client: it has no 0 yet."""
+    return descriptor(pid, 0) is None and descriptor(pid, 1) is not None
+
+
 # A test that is told to end cleans up as one that has ended.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
@@ -309,6 +330,11 @@ class Postern:
         """One session on this connected socket, as inetd starts it."""
         return self.popen([self.smtpd, '-C', self.conf], stdin=sock,
                           stdout=sock)
+
+    def sessions(self):
+        """pids of those that have a client."""
+        return [pid for pid in children(self.listener.pid)
+                if (descriptor(pid, 0) or '').startswith('socket:')]
 
     def client(self, **more):
         return Client(('127.0.0.1', self.port), **more)

@@ -1,0 +1,133 @@
+/*
+ * Both ends of a record that makes a spare process a session.
+ */
+#include "sys/spare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sys/io.h"
+#include "sys/log.h"
+#include "sys/sandbox.h"
+
+/* From one image of the program to itself: as it lies in memory. */
+struct call {
+	struct peer peer;
+	bool proxied;
+};
+
+/* --- the accept loop ---------------------------------------------------- */
+
+/* What stands between the standard descriptors and the fixed ones, and above
+ * those, is the loop's: its listeners, and its ends of other sessions. */
+static void become_child(int fd)
+{
+	if (dup3(fd, SANDBOX_PARENT_FD, O_CLOEXEC) < 0)
+		_exit(75);
+	close(0); /* the client will be 0 */
+	io_close_range(3, SANDBOX_SPOOL_FD - 1);
+	io_close_range(SANDBOX_FREE_FD, ~0u);
+}
+
+int spare_start(struct spare *s, const struct conf *conf,
+    void (*serve)(struct conversation *c))
+{
+	struct conversation talk = { .conf = conf };
+	int pair[2], err;
+
+	s->pid = 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair) != 0) {
+		err = errno;
+		log_errno("session", "socketpair", err);
+		return -err;
+	}
+	/* Not fork(2) of libc: it writes to pages that we would share. */
+	s->pid = _Fork();
+	if (s->pid == 0) {
+		become_child(pair[1]);
+		serve(&talk);
+		_exit(0);
+	}
+	err = errno;
+	close(pair[1]);
+	s->fd = pair[0];
+	if (s->pid > 0)
+		return 0;
+	log_errno("session", "fork", err);
+	spare_end(s);
+	return -err;
+}
+
+void spare_end(struct spare *s)
+{
+	close(s->fd);
+	s->pid = 0;
+}
+
+int spare_give(struct spare *s, const struct peer *p, bool proxied, int client)
+{
+	struct call call;
+	int rc;
+
+	memset(&call, 0, sizeof(call));
+	call.peer = *p;
+	call.proxied = proxied;
+	rc = io_send_record(
+	    s->fd, str_at((const char *)&call, sizeof(call)), client);
+	if (rc < 0)
+		spare_end(s);
+	else if (!proxied)
+		close(s->fd);
+	return rc;
+}
+
+/* --- the spare ---------------------------------------------------------- */
+
+bool spare_is_called(int wait_ms)
+{
+	struct pollfd p = { .fd = SANDBOX_PARENT_FD, .events = POLLIN };
+
+	return poll(&p, 1, wait_ms) != 0;
+}
+
+static int take(struct conversation *c)
+{
+	struct call call;
+	char text[sizeof(call)];
+	struct buf b = BUF(text);
+	ssize_t n = io_recv_record(SANDBOX_PARENT_FD, &b, &c->in, 0);
+
+	if (n < 0)
+		return (int)n;
+	if (n != (ssize_t)sizeof(call) || c->in < 0)
+		return -EPIPE; /* 0: the loop has ended, or thought better */
+	memcpy(&call, text, sizeof(call));
+	c->out = c->in;
+	c->peer = call.peer;
+	c->proxied = c->asks_parent = call.proxied;
+	if (!call.proxied)
+		close(SANDBOX_PARENT_FD);
+	return 0;
+}
+
+int spare_await(struct conversation *c)
+{
+	struct pollfd p[] = { { .fd = SANDBOX_PARENT_FD, .events = POLLIN },
+		{ .fd = SANDBOX_DELIVER_FD, .events = POLLIN } };
+
+	while (poll(p, 2, -1) < 0 || p[0].revents == 0) {
+		if (p[1].revents == 0)
+			continue;
+		/* deliver has gone.  No client is sent to us from here on;
+		 * one that is on his way already is heard. */
+		if ((p[1].revents & POLLNVAL) == 0)
+			(void)shutdown(SANDBOX_PARENT_FD, SHUT_RD);
+		p[1].fd = -1;
+	}
+	return take(c);
+}
