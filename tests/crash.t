@@ -218,8 +218,10 @@ def tmpfs(p, path, options, owner='alice'):
 
 
 def remount(path, flags, options=b''):
-    assert libc.mount(None, path.encode(), None, MS_REMOUNT | flags,
-                      options) == 0, os.strerror(ctypes.get_errno())
+    """The session of the last message may still hold its file."""
+    assert until(lambda: libc.mount(None, path.encode(), None,
+                                    MS_REMOUNT | flags, options) == 0), \
+        os.strerror(ctypes.get_errno())
 
 
 def maildir_on(options):
