@@ -50,20 +50,30 @@ def traced():
     site.close()
 
 
+def on_tmpfs(site):
+    for user in site.users:
+        tmpfs(site.p, site.p.path('home', user), 'size=1m,mode=755', user)
+        for sub in '', '/new', '/cur', '/tmp':
+            site.p._mkdir('home/%s/Maildir%s' % (user, sub), user, 0o700)
+
+
 def commit_order():
     """Data, name, both on stable storage, and only then the promise."""
     why = sabotage.needs()
     if why:
         raise tap.Skip(why)
-    commit = ('sync_file_range', 'renameat2', 'fsync', 'sendmsg')
+    pushed = ('sync_file_range', 'renameat2', 'fsync', 'fsync', 'sendmsg')
+    synced = ('fsync', 'renameat2', 'fsync', 'sendmsg')
     for rcpts in ('alice+%s',), ('alice+%s', 'bob+%s'):
-        site = crash.Site(rcpts=rcpts)
-        site.trial('store')
-        n = len(rcpts)
-        order = sabotage.Trace(site.trace).order(commit)
-        assert order == [commit[0]] * n + [commit[1]] * n + \
-            [commit[2]] * 2 * n + [commit[3]] * n, order
-        site.close()
+        for prepare in None, on_tmpfs:
+            site = crash.Site(rcpts=rcpts)
+            site.prepare = prepare or site.prepare
+            site.trial('store')
+            order = sabotage.Trace(site.trace).order(pushed)
+            wanted = synced if prepare or not crash.pushes_out(site.p.dir) \
+                else pushed
+            assert order == [c for c in wanted for _ in rcpts], order
+            site.close()
 
 
 # --- a storm ----------------------------------------------------------------

@@ -25,6 +25,17 @@ TALK = {'sendmsg', 'recvmsg', 'epoll_pwait', 'epoll_ctl', 'poll', 'ppoll',
 SAFETY = {'fsync', 'sync_file_range', 'renameat2'}
 
 
+# Magic numbers of file systems on which deliver pushes the data out; on others
+# it syncs the file before that has its name (sys/maildir.c).
+PUSHED = {'ef53', '58465342'}
+
+
+def pushes_out(path):
+    return subprocess.run(['stat', '-f', '-c', '%t', path],
+                          capture_output=True, text=True,
+                          check=True).stdout.strip() in PUSHED
+
+
 def content(ident, size=0):
     """A message that can be told from every other, and from a part of it."""
     text = 'Subject: %s\n\n' % ident
