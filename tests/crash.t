@@ -76,6 +76,21 @@ def commit_order():
             site.close()
 
 
+def new_maildir():
+    """Its directories last before anything in them has a name."""
+    why = sabotage.needs()
+    if why:
+        raise tap.Skip(why)
+    site = crash.Site(prepare=crash.unmake)
+    site.trial('store')
+    order = sabotage.Trace(site.trace).order(('mkdirat', 'fsync',
+                                              'renameat2'))
+    assert order[:4] == ['mkdirat'] * 3 + ['fsync'], order
+    # and the message's own
+    assert order[4:].count('fsync') == 2 and 'renameat2' in order, order
+    site.close()
+
+
 # --- a storm ----------------------------------------------------------------
 
 def children(pid):
@@ -403,5 +418,6 @@ for test in (full_maildir, maildir_without_inodes, read_only_maildir,
     t.run(test.__name__.replace('_', ' '), test)
 t.run('a storm of kills', storm)
 t.run('commit order', commit_order)
+t.run('a new Maildir', new_maildir)
 traced()
 t.done()

@@ -5,6 +5,7 @@ After each run the promises are checked (Site.verify), then the same message
 is sent again as a client would, and must arrive.
 """
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -405,6 +406,14 @@ def rewrite_users(site):
     with open(site.p.path('users')) as f:
         text = f.read()
     site.p.write('users', text)
+
+
+def unmake(site):
+    """Nobody has a Maildir yet."""
+    for user in site.users:
+        for sub in 'new', 'tmp', 'cur':
+            shutil.rmtree(os.path.join(site.p.mailbox(user), sub),
+                          ignore_errors=True)
 
 
 def campaign(t, name, site, role, points):
