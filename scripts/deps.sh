@@ -24,6 +24,7 @@ for group; do
 			linux-libc-dev perl python3 curl swaks msmtp s-nail
 			mutt strace busybox systemd socat netcat-openbsd
 			procps iproute2 binutils
+			mount e2fsprogs xfsprogs btrfs-progs
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase"
 		unpack="$unpack openbsd-inetd xinetd spamassassin

@@ -1,15 +1,18 @@
 /*
- * Maildir.  The data is pushed out before the file gets its name, so that a
- * power cut never shows a torn message, and the fsync of file and directory
- * that follow share one commit of the journal.
+ * Maildir.  The data is on the disk before the file gets its name, so that a
+ * power cut never shows a torn message.  Where pushing it out is enough for
+ * that, the fsync of file and directory that follow share one commit of the
+ * journal.
  */
 #include "sys/maildir.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,7 +43,7 @@ static int failed_with(const char *what, int rc)
 void maildir_init(struct maildir *m)
 {
 	m->tmp = m->new = m->file = -1;
-	m->written = m->named = false;
+	m->written = m->named = m->synced = false;
 }
 
 static void close_fd(int *fd)
@@ -224,6 +227,38 @@ static int copy(int to, struct str head, const struct source *content)
 	return 0;
 }
 
+/*
+ * One journal for names and sizes, and a size is in it only when the data is
+ * on the disk: whoever commits a name commits the size that belongs to it.
+ * Others need not.  btrfs, when somebody syncs the directory, makes the names
+ * in it last, and for a file that was not synced itself that is an empty one.
+ */
+static bool is_ordered(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
+}
+
+/* Its data will be there wherever its name is. */
+static int push_out(struct maildir *m)
+{
+	const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE |
+			     SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+	if (is_ordered(m->file)) {
+		if (sync_file_range(m->file, 0, 0, all) == 0)
+			return 0;
+		if (errno != ENOSYS) /* errors of writing count */
+			return failed("writing");
+	}
+	if (fsync(m->file) != 0)
+		return failed("writing");
+	m->synced = true;
+	return 0;
+}
+
 int maildir_write(struct maildir *m, struct str head,
     const struct source *content, struct str hostname)
 {
@@ -231,17 +266,7 @@ int maildir_write(struct maildir *m, struct str head,
 
 	if (rc == 0)
 		rc = copy(m->file, head, content);
-	if (rc < 0)
-		return rc;
-	if (sync_file_range(m->file, 0, 0,
-		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-		    SYNC_FILE_RANGE_WAIT_AFTER) == 0)
-		return 0;
-	/* Not every file system has it, and errors of writing count. */
-	if (errno != ENOSYS && errno != EINVAL && errno != ESPIPE &&
-	    errno != EOPNOTSUPP)
-		return failed("writing");
-	return fsync(m->file) == 0 ? 0 : failed("writing");
+	return rc < 0 ? rc : push_out(m);
 }
 
 int maildir_name(struct maildir *m)
@@ -265,7 +290,7 @@ int maildir_name(struct maildir *m)
 
 int maildir_sync(struct maildir *m)
 {
-	if (fsync(m->file) != 0 || fsync(m->new) != 0)
+	if ((!m->synced && fsync(m->file) != 0) || fsync(m->new) != 0)
 		return failed("fsync");
 	return 0;
 }

@@ -1,8 +1,8 @@
 /*
  * One message on its way into one Maildir, in the order that loses nothing:
- * written and pushed out under tmp/, named in new/, then file and directory
- * on stable storage.  All under the file-system identity of its owner, which
- * the caller has taken.
+ * written under tmp/ and its data on the disk, named in new/, then file and
+ * directory on stable storage.  All under the file-system identity of its
+ * owner, which the caller has taken.
  */
 #ifndef SYS_MAILDIR_H
 #define SYS_MAILDIR_H
@@ -18,6 +18,7 @@ struct maildir {
 	int tmp, new; /* the directories */
 	int file;
 	bool written, named; /* what there is to remove */
+	bool synced;         /* before it was named */
 	char name[NAME_MAX + 1];
 };
 
@@ -31,7 +32,7 @@ void maildir_init(struct maildir *m);
  */
 int maildir_open(struct maildir *m, const char *path, uid_t uid, bool walked);
 
-/* Writes head and the content under tmp/ and pushes it to the disk.  0 or
+/* Writes head and the content under tmp/; the data is on the disk then.  0 or
  * -errno, logged. */
 int maildir_write(struct maildir *m, struct str head,
     const struct source *content, struct str hostname);

@@ -5,6 +5,7 @@ After each run the promises are checked (Site.verify), then the same message
 is sent again as a client would, and must arrive.
 """
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,17 @@ TALK = {'sendmsg', 'recvmsg', 'epoll_pwait', 'epoll_ctl', 'poll', 'ppoll',
 
 # These make it safe; one that fails is the end of that attempt.
 SAFETY = {'fsync', 'sync_file_range', 'renameat2'}
+
+
+# Magic numbers of file systems on which deliver pushes the data out; on others
+# it syncs the file before that has its name (sys/maildir.c).
+PUSHED = {'ef53', '58465342'}
+
+
+def pushes_out(path):
+    return subprocess.run(['stat', '-f', '-c', '%t', path],
+                          capture_output=True, text=True,
+                          check=True).stdout.strip() in PUSHED
 
 
 def content(ident, size=0):
@@ -398,6 +410,14 @@ def rewrite_users(site):
     with open(site.p.path('users')) as f:
         text = f.read()
     site.p.write('users', text)
+
+
+def unmake(site):
+    """Nobody has a Maildir yet."""
+    for user in site.users:
+        for sub in 'new', 'tmp', 'cur':
+            shutil.rmtree(os.path.join(site.p.mailbox(user), sub),
+                          ignore_errors=True)
 
 
 def campaign(t, name, site, role, points):

@@ -3,7 +3,6 @@
 was acknowledged is there, once and whole, and the next mail goes through.
 Arguments choose roles."""
 import os
-import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
@@ -19,19 +18,12 @@ if why:
     tap.skip_all(why)
 
 
-def fresh(site):
-    """carol has no Maildir yet."""
-    for sub in 'new', 'tmp', 'cur':
-        shutil.rmtree(os.path.join(site.p.mailbox('carol'), sub),
-                      ignore_errors=True)
-
-
 STORE = 'store', 'session', 'poller'
 PLANS = (
     ('one mailbox', dict(), STORE + ('listener', 'inetd', 'alone', 'mda')),
     ('two mailboxes', dict(rcpts=('alice+%s', 'bob+%s')), STORE),
     ('600 kB', dict(size=600000), STORE + ('mda',)),
-    ('a new Maildir', dict(rcpts=('carol+%s',), prepare=fresh), STORE),
+    ('a new Maildir', dict(rcpts=('carol+%s',), prepare=crash.unmake), STORE),
     ('new users', dict(prepare=crash.rewrite_users), ('lookup',)),
 )
 only = sys.argv[1:]
