@@ -133,9 +133,10 @@ lint:
 	@scripts/deps.sh build lint
 	@$(MAKE) -s --no-print-directory all
 	@$(TEST) $(wildcard tests/lint/*.t)
-bench: all
+bench:
 	@scripts/deps.sh build bench
-	@B=$(B) tests/bench/run
+	@$(MAKE) -s --no-print-directory all static
+	@B=$(B) tests/bench/run $@
 coverage:
 	@$(MAKE) --no-print-directory B=$(B)/cov CFLAGS='-O0 -g --coverage' \
 	  FORT= ASAN='-O0 -g --coverage' test-programs
