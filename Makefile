@@ -133,10 +133,10 @@ lint:
 	@scripts/deps.sh build lint
 	@$(MAKE) -s --no-print-directory all
 	@$(TEST) $(wildcard tests/lint/*.t)
-bench:
+bench bench-growth:
 	@scripts/deps.sh build bench
 	@$(MAKE) -s --no-print-directory all static
-	@B=$(B) tests/bench/run $@
+	@B=$(B) tests/bench/run $(@:bench-%=%)
 coverage:
 	@$(MAKE) --no-print-directory B=$(B)/cov CFLAGS='-O0 -g --coverage' \
 	  FORT= ASAN='-O0 -g --coverage' test-programs
@@ -187,7 +187,7 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all boxes test-programs check check-unit check-e2e check-fuzz \
-	check-system check-long lint bench coverage run deps \
+	check-system check-long lint bench bench-growth coverage run deps \
 	static install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
