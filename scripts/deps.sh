@@ -38,7 +38,7 @@ for group; do
 	system)	install="$install debootstrap systemd-container perl curl" ;;
 	bench)
 		install="$install perl python3 iproute2 e2fsprogs mount
-			binutils musl-tools linux-libc-dev systemd
+			binutils gnuplot-nox musl-tools linux-libc-dev systemd
 			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
 			libevent-2.1-7 libwrap0 libbsd0"
 		unpack="$unpack postfix openbsd-inetd"
