@@ -43,6 +43,12 @@ for group; do
 			libevent-2.1-7 libwrap0 libbsd0"
 		unpack="$unpack postfix openbsd-inetd"
 		;;
+	peers)
+		install="$install libcrypt1 libdb5.3 libevent-2.1-7
+			libgnutls-dane0 libgnutls30 libidn12 libidn2-0 libnsl2
+			libpam0g libpcre2-8-0 libssl3 zlib1g"
+		unpack="$unpack opensmtpd exim4-daemon-light exim4-base dma"
+		;;
 	*)	echo "deps.sh: unknown group $group" >&2; exit 64 ;;
 	esac
 done
