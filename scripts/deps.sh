@@ -26,8 +26,9 @@ for group; do
 			procps iproute2 binutils
 			mount e2fsprogs xfsprogs btrfs-progs
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
-			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase"
-		unpack="$unpack openbsd-inetd xinetd spamassassin
+			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
+		unpack="$unpack openbsd-inetd xinetd spamassassin postfix
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
 	lint)
