@@ -95,6 +95,7 @@ if [ "$missing" ]; then
 		$missing >/dev/null
 fi
 for p in $absent; do
+	[ ! -e "build/deps/$p/usr" ] || continue # two groups want it
 	say "unpacking $p under build/deps"
 	rm -rf "build/deps/$p.new"
 	mkdir -p "build/deps/$p.new"
