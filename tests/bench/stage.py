@@ -51,7 +51,10 @@ def alone():
         os.chmod(top, 0o755)
         if not box.isolate(top, devices=False):
             raise SystemExit('bench: no name space of its own allowed')
-        _mount(['-t', 'proc', 'proc', '/proc'])
+        try:
+            _mount(['-t', 'proc', 'proc', '/proc'])
+        except subprocess.CalledProcessError:
+            raise SystemExit('bench: no name space of its own allowed')
         yield top
 
 
