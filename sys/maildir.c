@@ -241,8 +241,13 @@ static bool is_ordered(int fd)
 	       (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
 }
 
+void maildir_push(const struct maildir *m)
+{
+	(void)sync_file_range(m->file, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 /* Its data will be there wherever its name is. */
-static int push_out(struct maildir *m)
+int maildir_push_out(struct maildir *m)
 {
 	const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE |
 			     SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
@@ -266,7 +271,7 @@ int maildir_write(struct maildir *m, struct str head,
 
 	if (rc == 0)
 		rc = copy(m->file, head, content);
-	return rc < 0 ? rc : push_out(m);
+	return rc;
 }
 
 int maildir_name(struct maildir *m)
