@@ -129,9 +129,9 @@ const char *conf_take_server(struct conf *c, const struct key *k, struct str v)
 	}
 	if (netaddr_parse(host, &a) != 0)
 		return wrong;
-	if (port.n > 0 && (port.p[0] != ':' ||
-			      str_u64(str_skip(port, 1), &n) != 0 || n == 0 ||
-			      n > 65535))
+	if (port.n > 0 &&
+	    (port.p[0] != ':' || str_u64(str_skip(port, 1), &n) != 0 ||
+		n == 0 || n > 65535))
 		return wrong;
 	if (!conf_keep(c, v, &kept))
 		return "no room";

@@ -59,7 +59,8 @@ static const char *take_domains(
 
 		if (domain_ascii(word, &b) != 0)
 			return "not a domain name";
-		if (d->n == CONF_LIST_MAX || !conf_keep(c, buf_str(&b), &d->v[d->n]))
+		if (d->n == CONF_LIST_MAX ||
+		    !conf_keep(c, buf_str(&b), &d->v[d->n]))
 			return "too many domains";
 		d->n++;
 	}

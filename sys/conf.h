@@ -16,7 +16,7 @@
 enum {
 	CONF_TEXT_MAX = 64 * 1024, /* octets of the file */
 	CONF_LIST_MAX = 256,       /* entries of one list key */
-	CONF_HOPS_MAX = 16,	   /* next hops of one destination */
+	CONF_HOPS_MAX = 16,        /* next hops of one destination */
 	CONF_ROUTES_MAX = 256,
 	CONF_HOST_MAX = 256
 };
@@ -71,7 +71,7 @@ struct conf {
 	struct retry retry;
 	unsigned concurrency, destination_concurrency;
 	enum dns_policy dnssec;
-	const char *resolver;	  /* NULL: /etc/resolv.conf */
+	const char *resolver;     /* NULL: /etc/resolv.conf */
 	const char *trust_anchor; /* NULL: the distribution's */
 	/* storage: everything above points in here */
 	struct buf room;
