@@ -78,8 +78,8 @@ struct dns_tlsa {
  * have taken DNS_DEADLINE_S.  DNS_OK: there is one at least. */
 enum dns_answer dns_mx(struct str domain, struct dns_mx *mx);
 enum dns_answer dns_addrs(struct str host, struct dns_addrs *a);
-/* _25._tcp.host, RFC 6698; only secure answers have any in them; DNS_OK may
- * have none when there are but none can be read. */
+/* _25._tcp.host, RFC 6698.  The usable ones of a secure set; DNS_OK and none
+ * of them: the set is secure and has none.  DNS_NONE when it is not secure. */
 enum dns_answer dns_tlsa(struct str host, unsigned port, struct dns_tlsa *t);
 
 #endif

@@ -51,6 +51,7 @@ struct reach {
 	bool blind;                    /* a host could not be looked up */
 	bool refused;                  /* ... or has forbidden addresses only */
 	unsigned host, group_end, end; /* of mx, or of carrier->hop */
+	const struct dns_addrs *at;    /* of the host at hand; next: addr */
 	unsigned addr;
 	struct dns_mx mx;
 	struct dns_addrs addrs[DNS_MX_MAX];
