@@ -183,6 +183,7 @@ static enum crew_word understand(
 			return m->state == CREW_LEAVING ? CREW_QUIET
 							: CREW_GONE;
 		m->state = CREW_READY;
+		m->served = true;
 		return CREW_CALLS;
 	case 'V':
 		return take_fate(m, record, news);

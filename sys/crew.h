@@ -33,6 +33,7 @@ struct crewman {
 	int sock;
 	int dest;
 	int64_t heard_ms;
+	bool served; /* has called for a message once */
 	/* the message at hand: its index in the window, and its recipients */
 	int message;
 	unsigned ntask;

@@ -189,8 +189,8 @@ static void each_rcpt(struct notice *n, put_rcpt *put)
 /* --- the original -------------------------------------------------------- */
 
 /* Calls take for the content's first octets, COPY_MAX at most. */
-static void each_block(
-    struct notice *n, void (*take)(struct notice *, struct str, void *), void *x)
+static void each_block(struct notice *n,
+    void (*take)(struct notice *, struct str, void *), void *x)
 {
 	static char block[COPY_BLOCK];
 	uint64_t at = queued_content(&n->reader);

@@ -48,40 +48,38 @@ static void make(const char *path, mode_t mode)
 		log_errno("spool-mode", path, errno);
 }
 
-static int open_or_make(const char *spool, const char *name, mode_t mode)
+void qdir_make(const char *spool)
 {
-	char text[QDIR_PATH_MAX];
-	struct buf path = BUF(text);
-	int fd, rc = path_of(spool, name, &path);
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} rows[] = { { "queue", 03770 }, { "bad", 0700 } };
 
-	if (rc < 0)
-		return rc;
-	fd = open(text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
-		if (mkdir(spool, 0755) != 0 && errno != EEXIST)
-			log_errno("spool", spool, errno);
-		make(text, mode);
-		fd = open(text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)mkdir(spool, 0755);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[QDIR_PATH_MAX];
+		struct buf path = BUF(text);
+
+		if (path_of(spool, rows[i].name, &path) == 0)
+			make(text, rows[i].mode);
 	}
-	return fd < 0 ? -errno : fd;
 }
 
 int qdir_open(struct qdir *d, const char *spool)
 {
-	int bad;
+	char text[QDIR_PATH_MAX];
+	struct buf path = BUF(text);
+	int rc = path_of(spool, "queue", &path);
 
 	d->spool = spool;
 	d->at = d->n = 0;
-	d->fd = open_or_make(spool, "queue", 03770);
-	if (d->fd < 0) {
-		log_errno("spool", spool, -d->fd);
-		return d->fd;
+	if (rc == 0) {
+		d->fd = open(text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		rc = d->fd < 0 ? -errno : 0;
 	}
-	/* Without rights to make it, what is bad stays where it is. */
-	bad = open_or_make(spool, "bad", 0700);
-	if (bad >= 0)
-		close(bad);
-	return 0;
+	if (rc < 0)
+		log_errno("spool", spool, -rc);
+	return rc;
 }
 
 bool qdir_is_ours(const char *spool)

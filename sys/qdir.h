@@ -24,10 +24,11 @@ struct qdir {
 	_Alignas(8) char block[QDIR_BLOCK];
 };
 
-/*
- * Opens SPOOL/queue; both, and SPOOL/bad, are made when they are missing and
- * we may: as root for _postern-queue.  0 or -errno, logged.
- */
+/* Makes SPOOL, SPOOL/queue and SPOOL/bad when they are missing and we may: as
+ * root for _postern-queue, who opens them afterwards. */
+void qdir_make(const char *spool);
+
+/* Opens SPOOL/queue.  0 or -errno, logged. */
 int qdir_open(struct qdir *d, const char *spool);
 
 /* Is the directory ours, or are we root?  What an operator must be. */

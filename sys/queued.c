@@ -35,6 +35,7 @@ int queued_open(struct queued *q, const struct qdir *d, const char *name)
 		return rc;
 	}
 	q->size = (uint64_t)st.st_size;
+	q->mtime = st.st_mtim;
 	if (S_ISREG(st.st_mode))
 		return 0;
 	queued_close(q);
@@ -50,6 +51,7 @@ int queued_lock(struct queued *q)
 	if (fstat(q->fd, &st) != 0 || st.st_nlink == 0)
 		return QUEUED_GONE;
 	q->size = (uint64_t)st.st_size;
+	q->mtime = st.st_mtim;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #define SYS_QUEUED_H
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "mail/qfile.h"
 #include "sys/qdir.h"
@@ -18,7 +19,8 @@ struct queued {
 	int fd;
 	char id[QDIR_NAME_MAX];
 	uint64_t size;
-	bool changed; /* a status, since the last queued_sync */
+	struct timespec mtime; /* when it was opened */
+	bool changed;          /* a status, since the last queued_sync */
 };
 
 /* Reads the head, then one recipient after the other. */

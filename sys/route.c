@@ -23,6 +23,14 @@ static unsigned hops_of(const struct conf_routes *r, struct str domain,
 	return n;
 }
 
+static bool has_route(const struct conf_routes *r, struct str domain)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (str_eq(r->v[i].domain, domain))
+			return true;
+	return false;
+}
+
 static bool same_hops(
     const struct conf_routes *r, struct str one, struct str other)
 {
@@ -61,9 +69,10 @@ int route_key(const struct conf *c, struct str address, struct buf *key)
 	domain = addr_domain(&a);
 	if (a.host == HOST_NONE || conf_has_domain(&c->local_domains, domain))
 		return put_key(key, 'L', STR("local"));
-	for (unsigned i = 0; i < r->n; i++)
-		if (same_hops(r, r->v[i].domain, domain))
-			return put_key(key, 'R', r->v[i].domain);
+	if (has_route(r, domain))
+		for (unsigned i = 0; i < r->n; i++)
+			if (same_hops(r, r->v[i].domain, domain))
+				return put_key(key, 'R', r->v[i].domain);
 	if (c->smarthost.n > 0)
 		return put_key(key, 'S', STR("smarthost"));
 	return put_key(key, a.host == HOST_LITERAL ? 'A' : 'D', domain);

@@ -11,7 +11,6 @@ enum { NCHAINS = 1024 };
 
 void window_start(struct window *w)
 {
-	memset(w, 0, sizeof(*w));
 	for (int i = 0; i < WINDOW_TASKS; i++)
 		w->task[i].next = i + 1 < WINDOW_TASKS ? i + 1 : WINDOW_NONE;
 	w->free_task = 0;

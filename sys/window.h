@@ -58,6 +58,7 @@ struct window {
 	struct dest dest[WINDOW_DESTS];
 };
 
+/* *w is all zero. */
 void window_start(struct window *w);
 
 /* Room for one more message with so many recipients. */
