@@ -133,8 +133,7 @@ void report_for_people(
 		[REPORT_FAILED] = "was not delivered.",
 		[REPORT_DELAYED] = "has not been reached yet.",
 		[REPORT_DELIVERED] = "has it in the mailbox.",
-		[REPORT_RELAYED] = "is served by a system that it was passed "
-				   "on to.",
+		[REPORT_RELAYED] = "is served by the system it was passed to.",
 	};
 
 	buf_putz(b, "\n  <");

@@ -158,6 +158,8 @@ static bool status_valid(struct str s)
 {
 	struct str number;
 
+	if (s.n > 0 && s.p[s.n - 1] == '.')
+		return false;
 	for (unsigned i = 0; i < 3; i++) {
 		if (!str_cut(&s, '.', &number) || number.n < 1 ||
 		    number.n > 3 || (number.n > 1 && number.p[0] == '0'))

@@ -25,6 +25,8 @@ for group; do
 			mutt strace busybox systemd socat netcat-openbsd
 			procps iproute2 binutils
 			mount e2fsprogs xfsprogs btrfs-progs
+			python3-public python3-zope.interface
+			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase"
 		unpack="$unpack openbsd-inetd xinetd spamassassin
