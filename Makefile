@@ -30,7 +30,12 @@ WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wnull-dereference
 HARD := $(foreach f,-fstack-protector-strong -fstack-clash-protection \
 	-fcf-protection -ftrivial-auto-var-init=zero,$(call try,$f))
-DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC)
+# Only queue asks the DNS; built without libunbound it says so, and waits.
+UNBOUND := $(shell echo 'int main(void) { return !ub_ctx_create(); }' | \
+	$(CC) -include unbound.h -x c -o /dev/null - -lunbound 2>/dev/null && \
+	echo -lunbound)
+DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC) \
+	$(UNBOUND:-lunbound=-DHAVE_UNBOUND)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
 	-MMD -MP
@@ -55,7 +60,7 @@ all: $(PROGS)
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
 
-link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
+link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
 WARN += -Wno-sign-conversion # for the CMSG_NXTHDR of musl
 link  = $(CC) $(CFLAGS) -fPIE -static -nostartfiles $(LDFLAGS) \
@@ -103,6 +108,7 @@ $(B)/fuzz/libsys.a:  $(SYS:%.c=$(B)/fuzz/%.o)
 $(FUZZERS): $(B)/%: $(B)/fuzz/%.o $(B)/fuzz/libsys.a $(B)/fuzz/libmail.a
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $^
+$(B)/tests/tools/dnsq: LIBS = $(UNBOUND)
 $(TOOLS) $(BOXES): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
 	$(link)
 
