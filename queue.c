@@ -22,7 +22,7 @@
 #include "sys/qlist.h"
 #include "sys/queued.h"
 #include "sys/sandbox.h"
-#include "sys/wake.h"
+#include "sys/bell.h"
 
 enum { WINDOW_FDS = 2048, LOCK_TRIES = 50, LOCK_PAUSE_MS = 100 };
 
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 	static struct options o;
 	static struct qdir dir;
 	const struct conf *conf;
-	int wake = WAKE_NONE, rc;
+	int wake = BELL_NONE, rc;
 
 	fill_standard_fds();
 	tzset();
@@ -228,9 +228,9 @@ int main(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	conf = configuration(o.conf_path);
-	/* first of all, whatever else is wrong: see sys/wake.h */
+	/* first of all, whatever else is wrong: see sys/bell.h */
 	if (o.verb == 0 || o.verb == 'a')
-		wake = wake_open(conf ? conf->run_directory : "/run/postern");
+		wake = bell_open(conf ? conf->run_directory : "/run/postern");
 	if (!conf)
 		return EX_CONFIG;
 	if (!qdir_is_ours(conf->spool))

@@ -13,7 +13,7 @@
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/scan.h"
-#include "sys/wake.h"
+#include "sys/bell.h"
 
 enum { TURN_MS = 500, PROGRESS_MS = 1000 };
 
@@ -225,7 +225,7 @@ static bool turn(struct state *s, int *rc)
 	feed_all(s);
 	start_carriers(&s->shift);
 	tell_progress(s, false);
-	if (wake_drain(s->shift.pass->wake_fd))
+	if (bell_drain(s->shift.pass->wake_fd))
 		s->shift.again = true;
 	timeout_ms = scan_due_in_ms(&s->scan);
 	if (sh->crew.n == 0 && sh->w.nmessages == 0 && !s->scan.running &&

@@ -13,7 +13,7 @@ struct pass {
 	struct qdir *dir;
 	bool all;         /* due or not */
 	const char *only; /* this message alone, due or not; NULL: all */
-	int wake_fd;      /* WAKE_NONE: nobody wakes us */
+	int wake_fd;      /* BELL_NONE: nobody wakes us */
 	bool progress;    /* told on a terminal */
 };
 

@@ -2,7 +2,7 @@
  * Being woken.  The FIFO is opened for reading and writing, so that it never
  * ends when the last smtpd has closed it.
  */
-#include "sys/wake.h"
+#include "sys/bell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "mail/str.h"
 #include "sys/log.h"
 
-enum { WAKE_PATH_MAX = 4096, WAKE_FD = 3 };
+enum { BELL_PATH_MAX = 4096, BELL_FD = 3 };
 
 static bool is_fifo(int fd)
 {
@@ -30,17 +30,17 @@ static int inherited(void)
 
 	if (!pid || !fds || str_u64(str_of(pid), &n) != 0 ||
 	    n != (uint64_t)getpid() || str_u64(str_of(fds), &m) != 0 ||
-	    m == 0 || !is_fifo(WAKE_FD))
-		return WAKE_NONE;
+	    m == 0 || !is_fifo(BELL_FD))
+		return BELL_NONE;
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	return WAKE_FD;
+	return BELL_FD;
 }
 
 static int by_path(const char *run_directory)
 {
-	char text[WAKE_PATH_MAX];
+	char text[BELL_PATH_MAX];
 	struct buf path = BUF(text);
 	int fd;
 
@@ -48,18 +48,18 @@ static int by_path(const char *run_directory)
 	buf_putz(&path, "/wake");
 	buf_putc(&path, '\0');
 	if (path.full)
-		return WAKE_NONE;
+		return BELL_NONE;
 	fd = open(text, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno != ENOENT && errno != EACCES)
 		log_errno("wake", text, errno);
 	if (fd >= 0 && !is_fifo(fd)) {
 		close(fd);
-		return WAKE_NONE;
+		return BELL_NONE;
 	}
-	return fd < 0 ? WAKE_NONE : fd;
+	return fd < 0 ? BELL_NONE : fd;
 }
 
-int wake_open(const char *run_directory)
+int bell_open(const char *run_directory)
 {
 	int fd = inherited();
 
@@ -68,12 +68,12 @@ int wake_open(const char *run_directory)
 	if (fd >= 0) {
 		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-		(void)wake_drain(fd);
+		(void)bell_drain(fd);
 	}
 	return fd;
 }
 
-bool wake_drain(int fd)
+bool bell_drain(int fd)
 {
 	char block[4096];
 	bool any = false;
