@@ -109,7 +109,7 @@ $(B)/asan/libmail.a: $(MAIL:%.c=$(B)/asan/%.o)
 $(B)/asan/libsys.a:  $(SYS:%.c=$(B)/asan/%.o)
 $(UNITS): $(B)/%: $(B)/asan/%.o $(B)/asan/libsys.a $(B)/asan/libmail.a
 	@mkdir -p $(@D)
-	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^
+	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^ $(LIBS)
 $(B)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(CLANG) $(DEFS) $(WARN) $(FUZZ) -MMD -MP -c -o $@ $<
@@ -120,6 +120,7 @@ $(FUZZERS): $(B)/%: $(B)/fuzz/%.o $(B)/fuzz/libsys.a $(B)/fuzz/libmail.a
 	$(CLANG) $(FUZZ) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $^
 $(B)/tests/tools/dnsq: LIBS = $(UNBOUND)
 $(B)/tests/tools/carry: LIBS = $(UNBOUND) $(OPENSSL)
+$(B)/tests/unit/sasl: LIBS = $(OPENSSL)
 $(TOOLS) $(BOXES): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
 	$(link)
 
