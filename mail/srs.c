@@ -90,7 +90,9 @@ int srs_forward(const struct srs *s, const struct addr *from, struct buf *b)
 	struct str local = addr_local(from), rest, word;
 	unsigned day = today(s);
 
+	/* A general literal may hold the separator. */
 	if (from->host == HOST_NONE || local.n == 0 ||
+	    str_find(addr_domain(from), '=') < from->ndomain ||
 	    str_eqcase(addr_domain(from), s->domain)) {
 		addr_put(b, from);
 		return 0;

@@ -34,7 +34,8 @@ enum srs_answer { SRS_NOT = 1, SRS_FORGED = 2, SRS_OLD = 3, SRS_LONG = 4 };
 
 /*
  * The address that stands for `from`.  The null reverse-path, a bare name, an
- * empty local part and an address of our domain stand for themselves.  0, or SRS_LONG (nothing is
+ * address of our domain, and what SRS has no form for (an empty local part, a
+ * literal with "=" in it) stand for themselves.  0, or SRS_LONG (nothing is
  * appended): its local part would have more than LOCAL_MAX octets.
  */
 int srs_forward(const struct srs *s, const struct addr *from, struct buf *b);

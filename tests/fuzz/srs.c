@@ -54,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	rc = srs_forward(&s, &from, &b);
 	HOLDS(!b.full && (rc == 0 || (rc == SRS_LONG && b.n == 0)));
 	if (rc == 0 && from.host != HOST_NONE && from.nlocal > 0 &&
+	    str_find(addr_domain(&from), '=') == from.ndomain &&
 	    !str_eq(addr_domain(&from), s.domain))
 		back(&s, &from, buf_str(&b));
 	return 0;

@@ -69,6 +69,7 @@ static const struct {
 	    S("bob"),
 	    S("") },
 	{ S("\"\"@away.example"), S("\"\"@away.example"), S("") },
+	{ S("bob@[x:=]"), S("bob@[x:=]"), S("") },
 	{ S(""), S(""), S("") },
 };
 
