@@ -123,6 +123,7 @@ static void take_fate(struct shift *s, int man, const struct crew_news *news)
 {
 	struct crewman *m = &s->crew.man[man];
 	struct fate fate = { .letter = news->fate,
+		.logged = true,
 		.status = news->status,
 		.text = news->text,
 		.remote = news->remote,

@@ -88,7 +88,8 @@ int settle_rcpt(struct queued *q, uint64_t offset, enum qfile_status from,
 	}
 	if (rc == 0)
 		rc = queued_set_status(q, offset, from, to);
-	log_fate(q, offset, f);
+	if (!f->logged)
+		log_fate(q, offset, f);
 	return rc;
 }
 

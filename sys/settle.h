@@ -11,6 +11,7 @@
 struct fate {
 	char letter; /* D, W, L or N of sys/carrier.h */
 	bool final;  /* the hop was a mailbox, not another host */
+	bool logged; /* by the carrier that heard it */
 	struct str status, text, remote, tls;
 	struct str via; /* the destination, for the log */
 };
