@@ -88,6 +88,20 @@ def accepting(n=1, messages=1, ehlo=EHLO + b'250 END\r\n'):
     return talk
 
 
+def polite(c):
+    """Takes everything, whoever asks and in which order."""
+    c.opening()
+    while True:
+        line = c.line().upper()
+        if line in (b'', b'QUIT\r\n'):
+            c.say(b'221 bye\r\n')
+            return
+        c.say(GO if line == b'DATA\r\n' else OK)
+        if line == b'DATA\r\n':
+            c.content()
+            c.say(OK)
+
+
 def lockstep(n=1, ehlo=PLAIN):
     def talk(c):
         c.opening(ehlo)
@@ -279,6 +293,7 @@ class Authority:
                 '-extfile', base + '.cnf', '-startdate', start, '-enddate',
                 end, '-cert', self.ca, '-keyfile', self.dir + '/ca.key',
                 '-in', base + '.csr', '-out', base + '.pem')
+        self.last = base        # .pem and .key
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(base + '.pem', base + '.key')
         return context
