@@ -34,8 +34,12 @@ HARD := $(foreach f,-fstack-protector-strong -fstack-clash-protection \
 UNBOUND := $(shell echo 'int main(void) { return !ub_ctx_create(); }' | \
 	$(CC) -include unbound.h -x c -o /dev/null - -lunbound 2>/dev/null && \
 	echo -lunbound)
+# Only queue calls others with TLS; likewise.
+OPENSSL := $(shell echo 'int main(void) { return !SSL_CTX_dane_enable; }' | \
+	$(CC) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto \
+	2>/dev/null && echo -lssl -lcrypto)
 DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC) \
-	$(UNBOUND:-lunbound=-DHAVE_UNBOUND)
+	$(UNBOUND:-lunbound=-DHAVE_UNBOUND) $(if $(OPENSSL),-DHAVE_OPENSSL)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
 	-MMD -MP
@@ -99,7 +103,7 @@ $(B)/asan/libmail.a: $(MAIL:%.c=$(B)/asan/%.o)
 $(B)/asan/libsys.a:  $(SYS:%.c=$(B)/asan/%.o)
 $(UNITS): $(B)/%: $(B)/asan/%.o $(B)/asan/libsys.a $(B)/asan/libmail.a
 	@mkdir -p $(@D)
-	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^
+	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^ $(LIBS)
 $(B)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(CLANG) $(DEFS) $(WARN) $(FUZZ) -MMD -MP -c -o $@ $<
@@ -109,6 +113,8 @@ $(FUZZERS): $(B)/%: $(B)/fuzz/%.o $(B)/fuzz/libsys.a $(B)/fuzz/libmail.a
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $^
 $(B)/tests/tools/dnsq: LIBS = $(UNBOUND)
+$(B)/tests/tools/carry: LIBS = $(UNBOUND) $(OPENSSL)
+$(B)/tests/unit/sasl: LIBS = $(OPENSSL)
 $(TOOLS) $(BOXES): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
 	$(link)
 

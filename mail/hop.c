@@ -124,7 +124,7 @@ int hop_parse(struct str s, struct hop *h, const char **why)
 {
 	int rc;
 
-	*h = (struct hop){ HOP_SMTP };
+	*h = (struct hop){ .kind = HOP_SMTP };
 	for (unsigned i = 0; i < NSCHEMES; i++) {
 		const struct scheme *scheme = &schemes[i];
 
