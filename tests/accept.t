@@ -403,7 +403,10 @@ def session_dies():
 
 def closed(p):
     """Whoever looks finds alice's Maildir, and nobody can write there."""
-    p._mkdir('home/alice/Maildir/tmp', 'alice', 0o500)
+    path = p.path('home', 'alice', 'Maildir', 'tmp')
+    os.makedirs(path, exist_ok=True)
+    os.chmod(path, 0o500)
+    p.own(path, 'alice')
 
 
 def mailbox_is_closed():
@@ -605,10 +608,6 @@ def full_at_last():
 class Site(crash.Site):
     """As crash.Site, with a remote recipient beside the local ones."""
 
-    def __init__(self, **more):
-        super().__init__(**more)
-        self.torn = 0
-
     def to(self, ident):
         return super().to(ident) + [AWAY]
 
@@ -692,11 +691,25 @@ class Site(crash.Site):
             self.bad('the next try: %s, %s, %s' % (first, copies, status))
 
 
+class Leftover(Site):
+    """For a local user alone, from a local program, and deliver cannot now."""
+
+    def to(self, ident):
+        return crash.Site.to(self, ident)
+
+    def promised(self, role, point, copies, status):
+        if status not in ('N', 'T'):
+            self.bad('250, and not queued: %s' % status)
+
+    def again(self, ident, first):
+        pass
+
+
 def traced():
     why = sabotage.needs()
     roles = (('session', 0), ('session', 150000), ('store', 0), ('poller', 0))
     if why:
-        for role, _ in roles:
+        for role, _ in roles + (('inetd', 0),):
             t.skip(role + ': killed, and calls that fail', why)
         return
     for role, size in roles:
@@ -708,6 +721,11 @@ def traced():
         crash.campaign(t, name + ': errors', site, role,
                        sabotage.some_errors(calls))
         site.close()
+    site = Leftover()
+    closed(site.p)
+    crash.campaign(t, 'inetd, later: killed', site, 'inetd',
+                   sabotage.kills(site.trial('inetd')))
+    site.close()
 
 
 def order():
@@ -736,5 +754,5 @@ for test in (remote, many, too_many_words, mixed, wakes, reported, literal,
              home_is_gone, of_the_queue,
              each_his_own, success_refused, full, full_at_last, order):
     t.run(test.__name__.replace('_', ' '), test)
-if not os.environ.get("QUICK"): traced()
+traced()
 t.done()
