@@ -220,10 +220,10 @@ int main(int argc, char **argv)
 	const struct conf *conf;
 	int wake = BELL_NONE, rc;
 
-	fill_standard_fds();
 	tzset();
 	umask(0007);
-	log_open("queue", SANDBOX_LOG_FD);
+	log_open("queue", SANDBOX_LOG_FD); /* by syslog, if 2 is closed */
+	fill_standard_fds();
 	rc = read_options(&o, argc, argv);
 	if (rc != 0)
 		return rc;

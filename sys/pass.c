@@ -20,6 +20,7 @@ enum { TURN_MS = 500, PROGRESS_MS = 1000 };
 struct state {
 	struct shift shift;
 	struct scan scan;
+	int wake_fd; /* BELL_NONE, too, when nobody is left to ring */
 	int64_t told_ms;
 };
 
@@ -181,7 +182,6 @@ static void listen_to_all(struct state *s, int timeout_ms)
 	struct crew *c = &s->shift.crew;
 	struct pollfd p[CREW_MAX + 1];
 	int man[CREW_MAX];
-	int wake_fd = s->shift.pass->wake_fd;
 	nfds_t n = 0;
 
 	for (int i = 0; i < CREW_MAX; i++)
@@ -189,11 +189,13 @@ static void listen_to_all(struct state *s, int timeout_ms)
 			man[n] = i;
 			p[n++] = c->poll[i];
 		}
-	p[n] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
+	p[n] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
 	if (poll(p, n + 1, timeout_ms) < 0 && errno != EINTR)
 		log_errno("poll", "carriers", errno);
 	for (nfds_t i = 0; i < n; i++)
 		hear(&s->shift, man[i]);
+	if ((p[n].revents & (POLLHUP | POLLIN)) == POLLHUP)
+		s->wake_fd = BELL_NONE;
 }
 
 static void tell_progress(struct state *s, bool end)
@@ -226,7 +228,7 @@ static bool turn(struct state *s, int *rc)
 	feed_all(s);
 	start_carriers(&s->shift);
 	tell_progress(s, false);
-	if (bell_drain(s->shift.pass->wake_fd))
+	if (bell_drain(s->wake_fd))
 		s->shift.again = true;
 	timeout_ms = scan_due_in_ms(&s->scan);
 	if (sh->crew.n == 0 && sh->w.nmessages == 0 && !s->scan.running &&
@@ -248,6 +250,7 @@ int pass_run(const struct pass *p, struct pass_tally *t)
 	*t = (struct pass_tally){ .messages = 0 };
 	s.shift.pass = p;
 	s.shift.tally = t;
+	s.wake_fd = p->wake_fd;
 	window_start(&s.shift.w);
 	scan_start(&s.scan, &s.shift);
 	s.told_ms = io_now_ms();

@@ -6,13 +6,15 @@ import email.policy
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
-from postern import until                                   # noqa: E402
+from postern import Client, until                                   # noqa: E402
 from qsite import Site                                      # noqa: E402
 from sink import Sink                                       # noqa: E402
 from tap import Tap                                         # noqa: E402
@@ -558,7 +560,8 @@ def limits():
 
 
 def woken():
-    """What comes while a pass runs is part of it."""
+    """What comes while a pass runs is part of it; the FIFO comes from
+    systemd."""
     p, sink = site()
     gate = threading.Event()
     slow = Sink({'MAIL': lambda _: gate.wait(60) and '250 2.0.0 ok'})
@@ -566,13 +569,13 @@ def woken():
     fifo = p.path('run', 'wake')
     os.mkfifo(fifo)
     os.chmod(fifo, 0o622)
-    if p.multi:
-        os.chown(fifo, p.uid('_postern-queue'), p.uid('_postern'))
-    else:
-        p.own(fifo, 'alice')
+    p.own(fifo, '_postern')
+    end = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
     p.start()
     p.put('a@here.example', ['x@slow.example'])
-    run = p.popen([p.queue, '-C', p.conf])
+    run = p.popen(
+        ['bash', '-c', 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@" 3<&%d' % end,
+         p.queue, '-C', p.conf], pass_fds=(end,))
     assert until(lambda: slow.connections == 1)
     c = p.local_client()
     c.hello()
@@ -581,7 +584,34 @@ def woken():
     gate.set()
     assert arrived, 'not before the pass is over'
     assert until(lambda: run.poll() is not None)
-    equal(p.files(), [])
+    equal((run.returncode, p.files()), (0, []))
+    os.close(end)
+    p.clean()
+
+
+def by_itself():
+    """An smtpd that nobody looks after starts the queue: as a listener, and
+    for one session."""
+    p, sink = site({'relay-networks': '127.0.0.0/8'})
+    shutil.copy(p.queue, p.path('libexec', 'queue'))
+    p.start()
+    for n in 1, 2:
+        c = p.local_client()
+        c.hello()
+        equal(c.mail(to=(AWAY,), sender='alice@here.example')[0], 250)
+        assert until(lambda: len(sink.messages) == n and not p.files()), n
+        c.quit()
+    p.stop()
+    ours, its = socket.socketpair()
+    p.session(its)
+    its.close()
+    c = Client(ours)
+    c.hello()
+    for n in 3, 4:
+        equal(c.mail(to=(AWAY,), sender='alice@here.example')[0], 250)
+        assert until(lambda: len(sink.messages) == n and not p.files()), n
+    c.quit()
+    assert until(lambda: not p.running()), p.running()
     p.clean()
 
 
@@ -611,7 +641,8 @@ for name, test in (
         ('a slow destination holds up nobody', slow_holds_up_nobody),
         ('three passes at once deliver once', two_passes),
         ('limits of concurrency', limits),
-        ('mail that comes during a pass', woken)):
+        ('mail that comes during a pass', woken),
+        ('smtpd starts the queue where nothing else does', by_itself)):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         t.run(name, test)
 t.done()

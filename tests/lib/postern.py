@@ -237,11 +237,14 @@ class Postern:
 
     def _programs(self):
         os.mkdir(self.path('libexec'))
-        for name in ('smtpd', 'deliver', 'queue'):
+        for name in ('smtpd', 'deliver'):
             shutil.copy(os.path.join(BUILD, name), self.path('libexec', name))
+        # not beside smtpd, which would start it
+        os.mkdir(self.path('aside'))
+        shutil.copy(os.path.join(BUILD, 'queue'), self.path('aside', 'queue'))
         self.smtpd = self.path('libexec', 'smtpd')
         self.deliver = self.path('libexec', 'deliver')
-        self.queue = self.path('libexec', 'queue')
+        self.queue = self.path('aside', 'queue')
 
     def uid(self, name):
         if self.multi:

@@ -91,6 +91,18 @@ class Site(Postern):
     def read(self, name):
         return qfile.read(os.path.join(self.queue_dir, name))
 
+    def running(self):
+        """pids of processes that execute one of our programs."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                exe = os.readlink('/proc/%s/exe' % pid)
+            except OSError:
+                continue
+            if exe.startswith(self.dir + '/'):
+                found.append(int(pid))
+        return found
+
     def make_due(self):
         """As if every next attempt had come."""
         for name in self.files():
