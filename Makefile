@@ -21,7 +21,7 @@ CC        = gcc
 HOSTCC    = gcc
 CLANG     = clang
 AR        = ar
-CFLAGS   ?= -O2 -g
+CFLAGS   ?= -Os -g
 
 try   = $(shell $(CC) -Werror $1 -c -x c -o /dev/null /dev/null 2>/dev/null && echo '$1')
 WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
@@ -44,6 +44,7 @@ HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
 	-MMD -MP
 FORT  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+SMALL = -fno-asynchronous-unwind-tables -fno-unwind-tables
 LINK  = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed
 SAN   = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 ASAN  = $(SAN) -fsanitize=address,undefined
@@ -78,7 +79,9 @@ $(B)/libmail.a: $(MAIL:%.c=$(B)/%.o)
 $(B)/libsys.a:  $(SYS:%.c=$(B)/%.o)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOUSE) $(CPPFLAGS) $(FORT) $(CFLAGS) -c -o $@ $<
+	$(CC) $(HOUSE) $(CPPFLAGS) $(FORT) $(SMALL) $(CFLAGS) $(FAST) -c -o $@ $<
+# what every octet of a message goes through
+$(patsubst %,$(B)/mail/%.o,str data content header): FAST = -O2
 $(B)/%.a:
 	@rm -f $@
 	$(AR) rcD $@ $^

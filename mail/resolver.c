@@ -18,7 +18,7 @@ static void split(struct str s, struct str *host, struct str *port)
 		*host = str_skip(str_head(s, end), 1);
 		s = str_skip(s, end + 1);
 		if (s.n > 0)
-			*port = s.p[0] == ':' ? str_skip(s, 1) : s;
+			*port = s.p[0] == ':' ? str_skip(s, 1) : str_head(s, 0);
 		return;
 	}
 	end = str_find(s, ':');

@@ -280,8 +280,8 @@ static const struct {
 } options[] = {
 	/* a resolver on this machine is usual */
 	{ "do-not-query-localhost:", "no" },
-	/* ours is the end of all questions; these end one packet's wait */
-	{ "outbound-msg-retry:", "4" },
+	/* six seconds with a resolver that refuses or is silent, not 17 */
+	{ "outbound-msg-retry:", "2" },
 	{ "unknown-server-time-limit:", "1000" },
 	/* an alias leads no further than it must */
 	{ "target-fetch-policy:", "0 0 0 0 0" },
