@@ -268,8 +268,8 @@ def limits_told():
 
 def main():
     for test in (on_the_wire, parameters, nothing_offered, lock_step,
-                 helo, address_without_brackets, several_messages, lmtp, not_possible, possible,
-                 refusals, content_for_nobody, too_many, limits_told):
+                 helo, address_without_brackets, several_messages, lmtp,
+                 not_possible, possible, refusals, content_for_nobody, too_many, limits_told):
         t.run(test.__name__.replace('_', ' '), test)
     t.done()
 
