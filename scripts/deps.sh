@@ -31,8 +31,9 @@ for group; do
 			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
 			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data"
-		unpack="$unpack openbsd-inetd xinetd spamassassin nsd
+		unpack="$unpack openbsd-inetd xinetd spamassassin postfix nsd
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
 	lint)

@@ -68,12 +68,9 @@ struct str call_remote(const struct call *c)
 
 const char *call_level_name(const struct call *c)
 {
-	static const char *const names[] = {
-		[CALL_CLEAR] = "none",
-		[CALL_ENCRYPTED] = "encrypted",
-		[CALL_VERIFIED] = "verified",
-		[CALL_DANE] = "dane",
-	};
+	/* in the order of enum call_level */
+	static const char *const names[] = { "none", "encrypted", "verified",
+		"dane" };
 
 	return names[c->level];
 }
