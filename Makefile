@@ -38,6 +38,7 @@ UNBOUND := $(shell echo 'int main(void) { return !ub_ctx_create(); }' | \
 OPENSSL := $(shell echo 'int main(void) { return !SSL_CTX_dane_enable; }' | \
 	$(CC) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto \
 	2>/dev/null && echo -lssl -lcrypto)
+QLIBS = $(UNBOUND) $(OPENSSL)
 DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC) \
 	$(UNBOUND:-lunbound=-DHAVE_UNBOUND) $(if $(OPENSSL),-DHAVE_OPENSSL)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
@@ -58,12 +59,17 @@ BOXES   = $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/*.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
 PROGS   = $(B)/smtpd $(B)/deliver
+ifndef STATIC	# its libraries are not made for musl
+PROGS  += $(B)/queue
+endif
 
 all: $(PROGS)
 
-# The programs. Neither links more than libc.
+# The programs. Only queue links more than libc.
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
+$(B)/queue:   $(B)/queue.o   $(B)/libsys.a $(B)/libmail.a
+$(B)/queue: LIBS = $(QLIBS)
 
 link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
@@ -177,7 +183,8 @@ install: all
 	$(INSTALL) -d $D$(LIBEXEC) $D$(UNITDIR)-preset $D$(UNITDIR) \
 	  $D$(PREFIX)/lib/sysusers.d $D$(PREFIX)/lib/tmpfiles.d $D$(DOCDIR)
 	$(INSTALL) -m 755 $(PROGS) $D$(LIBEXEC)
-	$(INSTALL) -m 644 units/*.socket units/*.service $D$(UNITDIR)
+	$(INSTALL) -m 644 units/*.socket units/*.service units/*.timer \
+	  $D$(UNITDIR)
 	sed -i 's|/usr/libexec/postern|$(LIBEXEC)|' $D$(UNITDIR)/postern-*.service
 	$(INSTALL) -m 644 units/90-postern.preset $D$(UNITDIR)-preset
 	$(INSTALL) -m 644 units/sysusers.d/postern.conf $D$(PREFIX)/lib/sysusers.d

@@ -20,6 +20,7 @@
 #include "sys/listen.h"
 #include "sys/log.h"
 #include "sys/privilege.h"
+#include "sys/runner.h"
 #include "sys/sandbox.h"
 #include "sys/spare.h"
 #include "sys/spool.h"
@@ -182,6 +183,8 @@ static int run_listener(struct options *o)
 			close(SANDBOX_DELIVER_FD);
 		else
 			(void)starter_keep(o->conf_path, conf->run_directory);
+		(void)runner_start(
+		    o->conf_path, conf->run_directory, RUNNER_PERIOD_S);
 	}
 	if (conf && prepare(conf) < 0) {
 		if (!o->listeners.activated)
@@ -212,8 +215,10 @@ static int run_one(const struct options *o)
 
 	if (peer_of(0, &c.peer) < 0)
 		return fail("standard input is a socket nobody is at");
-	if (conf)
+	if (conf) {
 		find_deliver(o, conf);
+		(void)runner_start(o->conf_path, conf->run_directory, 0);
+	}
 	if (!conf || prepare_one(conf) < 0 || privilege_drop("_postern") < 0) {
 		(void)privilege_drop("nobody");
 		conversation_deny(&c, "4.3.5",
