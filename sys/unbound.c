@@ -283,6 +283,17 @@ static const struct {
 	/* six seconds with a resolver that refuses or is silent, not 17 */
 	{ "outbound-msg-retry:", "2" },
 	{ "unknown-server-time-limit:", "1000" },
+	/* networks of one's own (RFC 6762 G): the root denies that they are,
+	 * their resolver does not */
+	{ "domain-insecure:", "lan." },
+	{ "domain-insecure:", "home." },
+	{ "domain-insecure:", "corp." },
+	{ "domain-insecure:", "private." },
+	{ "domain-insecure:", "intranet." },
+	{ "domain-insecure:", "internal." },
+	{ "domain-insecure:", "localdomain." },
+	{ "domain-insecure:", "home.arpa." },
+	{ "domain-insecure:", "test." },
 	/* an alias leads no further than it must */
 	{ "target-fetch-policy:", "0 0 0 0 0" },
 };
@@ -301,18 +312,18 @@ static int set_resolver(struct ub_ctx *ctx, const char *resolver)
 	struct buf b = BUF(text);
 	int e;
 
-	if (resolver == NULL) {
+	if (resolver == NULL)
 		e = ub_ctx_resolvconf(ctx, NULL);
-		/* resolv.conf(5): without the file it is this machine */
-		if (e == UB_READFILE)
-			e = ub_ctx_set_fwd(ctx, "127.0.0.1");
-	} else if (resolver_put(&b, str_of(resolver)) == 0) {
+	else if (resolver_put(&b, str_of(resolver)) == 0) {
 		buf_putc(&b, '\0');
 		e = ub_ctx_set_fwd(ctx, text);
 	} else {
 		log_errno("dns", "resolver", EINVAL);
 		return -EINVAL;
 	}
+	/* resolv.conf(5): without the file it is this machine */
+	if (e == UB_READFILE && resolver == NULL)
+		e = ub_ctx_set_fwd(ctx, "127.0.0.1");
 	if (e == 0)
 		return 0;
 	log_library("resolver", e);
@@ -332,7 +343,6 @@ static int add_anchors(struct ub_ctx *ctx, struct str text)
 	return n > 0 && e == RESOLVER_NO_MORE ? 0 : -EINVAL;
 }
 
-/* 0, -ENOENT, or another -errno. */
 static int read_anchors(struct ub_ctx *ctx, const char *path)
 {
 	static char text[ANCHOR_OCTETS];
@@ -347,17 +357,21 @@ static int read_anchors(struct ub_ctx *ctx, const char *path)
 	return n < 0 ? (int)n : add_anchors(ctx, str_at(text, (size_t)n));
 }
 
+/* 0, -ENOENT: the distribution has none, or another -errno. */
 static int set_anchors(struct ub_ctx *ctx, const char *path)
 {
-	int e = path != NULL ? read_anchors(ctx, path) : -ENOENT;
+	if (path != NULL) {
+		int e = read_anchors(ctx, path);
 
-	for (size_t i = 0; path == NULL && e == -ENOENT &&
-			   i < sizeof(anchors) / sizeof(anchors[0]);
-	     i++)
-		e = read_anchors(ctx, anchors[i]);
-	if (e != 0)
-		log_errno("dns", path != NULL ? path : "trust anchor", -e);
-	return e;
+		if (e != 0)
+			log_errno("dns", path, -e);
+		return e != 0 ? -EINVAL : 0;
+	}
+	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++)
+		if (read_anchors(ctx, anchors[i]) == 0)
+			return 0;
+	log_note(LOGL_WARNING, "dns", "no trust anchor: no DNSSEC, no DANE");
+	return -ENOENT;
 }
 
 /* From here on the library needs no file. */
@@ -417,8 +431,7 @@ int unbound_start(const struct dns_setup *setup)
 	e = make(setup, true, &dns.validating);
 	if (e == 0)
 		dns.state = DNS_UNPROBED;
-	else if (e == -ENOENT && setup->policy == DNS_AUTO &&
-		 setup->trust_anchor == NULL)
+	else if (e == -ENOENT && setup->policy == DNS_AUTO)
 		e = 0; /* logged: insecurely, then */
 	else
 		dns.state = DNS_CLOSED;

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -121,6 +122,9 @@ renamed MX 10 d6
 implicit A 192.0.2.35
 _25._tcp.implicit TLSA 3 1 1 %(hash)s
 away MX 10 a.insec.
+d7 A 192.0.2.37
+_tcp.d7 NS ns.root.
+beside MX 10 d7
 ''' % {'own4': OWN4, 'own6': OWN6, 'hash': HASH, 'rest': 'a7' * 28 + 'a'}
 SIGNED += ''.join('many MX %d h%03d\nh%03d A 192.0.2.40\n'
                   % (1000 - i, i, i) for i in range(100))
@@ -141,9 +145,13 @@ ZONES = {
     'bogus': (names.SIGNED, 'a A 192.0.2.99\n@ A 192.0.2.99\n'),
     'expired': (names.EXPIRED, '@ MX 10 a\na A 192.0.2.1\n'),
     'lame': (names.LAME, ''),
+    '_tcp.d7.signed': (names.PLAIN, '_25 TLSA 3 1 1 %s\n' % HASH),
     '_tcp.d4.signed': (names.LAME, ''),
-    'test': (names.SIGNED, 'a A 192.0.2.61\n'),
-    'home.arpa': (names.SIGNED, 'a A 192.0.2.62\n'),
+    'test': (names.PRIVATE, 'a A 192.0.2.61\n'),
+    'home.arpa': (names.PRIVATE, 'a A 192.0.2.62\n'),
+    'lan': (names.PRIVATE, 'a A 192.0.2.63\n'),
+    'internal': (names.PRIVATE, 'a A 192.0.2.64\n'),
+    'made-up': (names.PRIVATE, 'a A 192.0.2.65\n'),
 }
 
 NEVER_NAME = 'never 5.1.2 the domain does not exist'
@@ -174,8 +182,12 @@ TABLE = [
     ('alias.signed', [A, B, C]),
     ('m.insec', [AFAR]),
     ('away.signed', [AFAR]),
-    ('a.test', [way('a.test', '192.0.2.61')]),
-    ('a.home.arpa', [way('a.home.arpa', '192.0.2.62')]),
+    # not in the root: names of private networks, and somebody's forgery
+    ('a.test', [way('a.test', '192.0.2.61', secure=False)]),
+    ('a.home.arpa', [way('a.home.arpa', '192.0.2.62', secure=False)]),
+    ('a.lan', [way('a.lan', '192.0.2.63', secure=False)]),
+    ('a.internal', [way('a.internal', '192.0.2.64', secure=False)]),
+    ('a.made-up', [LATER]),
     ('badnames.signed', [A]),
     ('dimmed.signed', [B]),
     # who says so in so many words
@@ -216,6 +228,7 @@ TABLE = [
                             base='d6.signed', records='3/1/1')]),
     ('implicit.signed', [way('implicit.signed', '192.0.2.35', tls='dane',
                              records='3/1/1')]),
+    ('beside.signed', [way('d7.signed', '192.0.2.37')]),
     ('to-dane.insec', [way('d1.signed', '192.0.2.31', secure=False)]),
     # literals
     ('[192.0.2.77]', [way('[192.0.2.77]', '192.0.2.77', secure=False)]),
@@ -353,6 +366,60 @@ def switched_off(world):
          [way('d1.signed', '192.0.2.31', secure=False)])
     same(dnsq(world, 'reach', 'a.bogus', policy='off'),
          [way('a.bogus', '192.0.2.98', secure=False)])
+
+
+# --- this machine's files, in a mount namespace of the test's own -----------
+
+def with_files(files, *args):
+    """dnsq where `files` are laid over others (None: hidden)."""
+    with tempfile.TemporaryDirectory(prefix='names-') as d:
+        script = ''
+        for n, (path, text) in enumerate(files.items()):
+            mine = os.path.join(d, str(n))
+            if text is None:
+                os.mkdir(mine)
+                script += '[ ! -d %s ] || ' % path
+            else:
+                with open(mine, 'w') as f:
+                    f.write(text)
+            script += 'mount --bind %s %s; ' % (mine, path)
+        done = subprocess.run(
+            ['unshare', '-m', 'sh', '-ec', script + 'exec "$@"', 'sh', DNSQ,
+             *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, timeout=100)
+    lines = Lines(done.stdout.splitlines())
+    lines.log = done.stderr
+    return lines
+
+
+def usual_resolver(world):
+    """resolv.conf: its servers, one of them dead; none: this machine."""
+    with names.Proxy(lambda q, ask: ask(q), world.port,
+                     at=('127.0.0.1', 53)) as p:
+        for text in ('nameserver 127.0.0.1\n', 'search example\n', '',
+                     'nameserver 127.0.0.77\nnameserver 127.0.0.1\n'):
+            before = p.asked
+            same(with_files({'/etc/resolv.conf': text}, '-t',
+                            world.anchor, 'reach', 'dane.signed'),
+                 [way('d1.signed', '192.0.2.31', tls='dane',
+                      records='{2/0/1 3/1/1}')])
+            assert p.asked > before
+
+
+def usual_anchor(world):
+    """The distribution's key, and a machine that has none."""
+    with open(world.anchor_key) as f:
+        key = f.read()
+    places = {'/var/lib/unbound': None, '/etc/unbound': None}
+    ask = '-r', world.resolver, 'reach', 'a.signed'
+    same(with_files(dict(places, **{'/usr/share/dns/root.key': key}),
+                    *ask), [A])
+    places['/usr/share/dns'] = None
+    got = with_files(places, *ask)
+    same(got, [way('a.signed', '192.0.2.1', secure=False)])
+    assert 'no trust anchor' in got.log, got.log
+    got = with_files(places, '-p', 'require', *ask)
+    same(got, ['start -2', LATER])
 
 
 # --- resolvers that cannot be relied on --------------------------------------
@@ -562,9 +629,11 @@ def main():
     tests += [(f.__name__.replace('_', ' '), f) for f in QUICK]
     tests += [(n, expect, n, wanted) for n, wanted in TABLE]
     if network:
+        tests += [('usual resolver', usual_resolver),
+                  ('usual anchor', usual_anchor)]
         tests += [(n, expect, n, wanted) for n, wanted in OURS]
     else:
-        tap.skip('own addresses', 'needs root, for a network of its own')
+        tap.skip('own addresses, usual files', 'needs root, for a network of its own')
     # most of them wait for an answer that does not come
     with ThreadPoolExecutor(16) as pool:
         running = [(name, pool.submit(test, world, *args))

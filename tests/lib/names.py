@@ -22,6 +22,7 @@ from postern import BUILD, until
 
 DEPS = os.path.join(BUILD, 'deps', 'nsd')
 SIGNED, EXPIRED, PLAIN, LAME = 'signed', 'expired', 'plain', 'lame'
+PRIVATE = 'private'     # unsigned, and not in the root
 
 
 def missing():
@@ -70,8 +71,9 @@ class World:
         self.zones = zones
         ds = [self._make(n, *z, changed) for n, z in zones.items()]
         root = 'ns.root. A 127.0.0.1\n'
-        root += ''.join('%s. NS ns.root.\n' % n for n in zones
-                        if not any(n.endswith('.' + z) for z in zones))
+        root += ''.join('%s. NS ns.root.\n' % n for n, z in zones.items()
+                        if z[0] != PRIVATE and
+                        not any(n.endswith('.' + z) for z in zones))
         self._make('.', SIGNED, root + ''.join(ds), ())
         self.anchor = glob.glob(self.dir + '/root.key/K*.ds')[0]
         self.anchor_key = glob.glob(self.dir + '/root.key/K*.key')[0]
@@ -93,7 +95,7 @@ class World:
             return ''
         with open(path, 'w') as f:
             f.write(head(name) + text)
-        if kind == PLAIN:
+        if kind in (PLAIN, PRIVATE):
             return ''
         keys = path + '.key'
         os.mkdir(keys)
@@ -188,12 +190,12 @@ class Proxy:
     """Answers UDP questions: reply(query, ask) returns the octets of the
     answer, or None; ask(query) is what the server behind says."""
 
-    def __init__(self, reply, behind=None):
+    def __init__(self, reply, behind=None, at=('127.0.0.1', 0)):
         self.behind = behind
         self.reply = reply
         self.asked = 0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(('127.0.0.1', 0))
+        self.sock.bind(at)
         self.sock.settimeout(0.1)
         self.resolver = '127.0.0.1:%d' % self.sock.getsockname()[1]
         self.stop = False
