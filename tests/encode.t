@@ -138,8 +138,9 @@ def test_nested():
 
 def test_boundary_in_a_break():
     """A soft break never makes a boundary of what was none."""
-    for n in range(60, 90):
-        encoded(multipart(b'\n' + b'x' * n + b'--b--' + SOLID, b'\nsecond'))
+    for n in range(1040, 1060):
+        for end in (b'--b--', b'--b', b'--b \t'):
+            encoded(multipart(b'\n' + b'x' * n + end + b'\nmore', b'\n2nd'))
 
 
 def kept(text, why):
