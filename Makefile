@@ -21,7 +21,7 @@ CC        = gcc
 HOSTCC    = gcc
 CLANG     = clang
 AR        = ar
-CFLAGS   ?= -O2 -g
+CFLAGS   ?= -Os -g
 
 try   = $(shell $(CC) -Werror $1 -c -x c -o /dev/null /dev/null 2>/dev/null && echo '$1')
 WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
@@ -30,11 +30,21 @@ WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wnull-dereference
 HARD := $(foreach f,-fstack-protector-strong -fstack-clash-protection \
 	-fcf-protection -ftrivial-auto-var-init=zero,$(call try,$f))
-DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC)
+# Only queue asks the DNS; built without libunbound it says so, and waits.
+UNBOUND := $(shell echo 'int main(void) { return !ub_ctx_create(); }' | \
+	$(CC) -include unbound.h -x c -o /dev/null - -lunbound 2>/dev/null && \
+	echo -lunbound)
+# Only queue calls others with TLS; likewise.
+OPENSSL := $(shell echo 'int main(void) { return !SSL_CTX_dane_enable; }' | \
+	$(CC) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto \
+	2>/dev/null && echo -lssl -lcrypto)
+DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC) \
+	$(UNBOUND:-lunbound=-DHAVE_UNBOUND) $(if $(OPENSSL),-DHAVE_OPENSSL)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
 	-MMD -MP
 FORT  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+SMALL = -fno-asynchronous-unwind-tables -fno-unwind-tables
 LINK  = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed
 SAN   = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 ASAN  = $(SAN) -fsanitize=address,undefined
@@ -55,7 +65,7 @@ all: $(PROGS)
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
 
-link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
+link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
 WARN += -Wno-sign-conversion # for the CMSG_NXTHDR of musl
 link  = $(CC) $(CFLAGS) -fPIE -static -nostartfiles $(LDFLAGS) \
@@ -69,7 +79,9 @@ $(B)/libmail.a: $(MAIL:%.c=$(B)/%.o)
 $(B)/libsys.a:  $(SYS:%.c=$(B)/%.o)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOUSE) $(CPPFLAGS) $(FORT) $(CFLAGS) -c -o $@ $<
+	$(CC) $(HOUSE) $(CPPFLAGS) $(FORT) $(SMALL) $(CFLAGS) $(FAST) -c -o $@ $<
+# what every octet of a message goes through
+$(patsubst %,$(B)/mail/%.o,str data content header): FAST = -O2
 $(B)/%.a:
 	@rm -f $@
 	$(AR) rcD $@ $^
@@ -94,7 +106,7 @@ $(B)/asan/libmail.a: $(MAIL:%.c=$(B)/asan/%.o)
 $(B)/asan/libsys.a:  $(SYS:%.c=$(B)/asan/%.o)
 $(UNITS): $(B)/%: $(B)/asan/%.o $(B)/asan/libsys.a $(B)/asan/libmail.a
 	@mkdir -p $(@D)
-	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^
+	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^ $(LIBS)
 $(B)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(CLANG) $(DEFS) $(WARN) $(FUZZ) -MMD -MP -c -o $@ $<
@@ -103,6 +115,9 @@ $(B)/fuzz/libsys.a:  $(SYS:%.c=$(B)/fuzz/%.o)
 $(FUZZERS): $(B)/%: $(B)/fuzz/%.o $(B)/fuzz/libsys.a $(B)/fuzz/libmail.a
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $^
+$(B)/tests/tools/dnsq: LIBS = $(UNBOUND)
+$(B)/tests/tools/carry: LIBS = $(UNBOUND) $(OPENSSL)
+$(B)/tests/unit/sasl: LIBS = $(OPENSSL)
 $(TOOLS) $(BOXES): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
 	$(link)
 

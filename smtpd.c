@@ -24,6 +24,7 @@
 #include "sys/spare.h"
 #include "sys/spool.h"
 #include "sys/starter.h"
+#include "sys/wake.h"
 
 static const char usage[] =
     "usage: smtpd [-C conf] [-l host:port | -l unix:/path]...\n";
@@ -126,10 +127,11 @@ static int prepare_one(const struct conf *c)
 	return rc;
 }
 
-static int lock_in(void)
+static int lock_in(const struct conf *c)
 {
 	int rc;
 
+	wake_open(c->run_directory);
 	conversation_prepare();
 	rc = sandbox_enter(SANDBOX_SMTPD, ruleset_fd);
 	if (rc < 0)
@@ -158,7 +160,7 @@ static void serve(struct conversation *c)
 		called = spare_is_called(COURIER_PAUSE_MS);
 	if (rc < 0)
 		log_errno("deliver-connection", c->conf->run_directory, -rc);
-	locked = lock_in() == 0;
+	locked = lock_in(c->conf) == 0;
 	if (spare_await(c) == 0)
 		session(c, locked);
 }
@@ -222,7 +224,7 @@ static int run_one(const struct options *o)
 	c.proxied = c.peer.kind == PEER_INET &&
 		    conf_has_net(&conf->proxy_networks, &c.peer.addr);
 	conversation_attach(&c);
-	session(&c, lock_in() == 0);
+	session(&c, lock_in(conf) == 0);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #define MAIL_HOP_H
 
 #include "mail/domain.h"
+#include "mail/net.h"
 #include "mail/str.h"
 
 enum {
@@ -33,12 +34,16 @@ struct hop {
 	unsigned short port; /* 25, 587 with a user, 465 at once, 24 LMTP */
 	bool unix_socket;    /* host is a path */
 	struct str user;     /* empty: no AUTH.  All views into the text */
-	struct str host;     /* A-label, address literal in [], or a path */
+	struct str host;     /* A-label, address (in [] or not) or path */
 };
 
 /* 0 or HOP_BAD with *why a constant text.  The whole slice. */
 enum { HOP_BAD = 1 };
 int hop_parse(struct str s, struct hop *h, const char **why);
+
+/* The host is an address: "192.0.2.1", "[192.0.2.1]", "[2001:db8::1]" or
+ * "[IPv6:2001:db8::1]". */
+bool hop_literal(const struct hop *h, struct netaddr *a);
 
 /* As a text that tells one hop from another, for logs and for grouping. */
 void hop_put(struct buf *b, const struct hop *h);

@@ -13,7 +13,9 @@ set -eu
 install='' unpack='' users=''
 for group; do
 	case $group in
-	build)	install="$install gcc make libc6-dev libseccomp-dev" ;;
+	build)	install="$install gcc make libc6-dev libseccomp-dev
+			libunbound-dev"
+		;;
 	run)
 		install="$install curl"
 		users='_postern _postern-deliver _postern-queue'
@@ -28,8 +30,9 @@ for group; do
 			python3-public python3-zope.interface
 			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
-			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase"
-		unpack="$unpack openbsd-inetd xinetd spamassassin
+			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
+			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data"
+		unpack="$unpack openbsd-inetd xinetd spamassassin nsd
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
 	lint)

@@ -243,6 +243,7 @@ static const struct key keys[] = {
 	{ "origin",		take_domain,	AT(origin), 0, 0, false },
 	{ "local-domains",	take_domains,	AT(local_domains), 0, 0, true },
 	{ "relay-domains",	take_domains,	AT(relay_domains), 0, 0, true },
+	{ "relay-recipients",	take_path,	AT(relay_recipients), 0, 0, false },
 	{ "relay-networks",	take_nets,	AT(relay_networks), 0, 0, true },
 	{ "proxy-networks",	take_nets,	AT(proxy_networks), 0, 0, true },
 	{ "bare-newline",	take_bare_newline, AT(normalize_networks), 0, 0, false },

@@ -39,6 +39,7 @@ struct conf {
 	const char *users_file;   /* NULL: NSS */
 	const char *root_mailbox;
 	const char *aliases;
+	const char *relay_recipients; /* NULL: none are checked */
 	const char *spool, *run_directory;
 	uint64_t message_size_limit; /* octets */
 	unsigned recipient_limit;

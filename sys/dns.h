@@ -10,13 +10,14 @@
 
 #include "mail/domain.h"
 #include "mail/net.h"
+#include "mail/rdata.h"
 #include "mail/str.h"
 
 enum {
 	DNS_MX_MAX = 20, /* the best of them */
 	DNS_ADDR_MAX = 16,
 	DNS_TLSA_MAX = 16,
-	DNS_TLSA_OCTETS = 512,
+	DNS_QUESTION_S = 15,
 	DNS_DEADLINE_S = 40 /* for all questions about one destination */
 };
 
@@ -36,12 +37,17 @@ enum dns_answer {
 	DNS_NULL = 4     /* MX: null MX, takes no mail (RFC 7505) */
 };
 
-/* Before the lock-down of the asking process.  0 or -errno, logged.  Without
- * libunbound in this build: -ENOTSUP. */
+/*
+ * Before the lock-down of the asking process: reads the files.  0 or -errno,
+ * logged.  Without libunbound in this build: -ENOTSUP, and every question is
+ * DNS_LATER.  The first question, behind the lock-down, starts a thread.
+ */
 int dns_start(const struct dns_setup *setup);
 void dns_end(void);
 
-/* Probed once: are answers validated? (never with DNS_OFF) */
+/* Probed with the first question: are answers validated?  With DNS_AUTO they
+ * are not when the resolver hides signatures or there is no trust anchor;
+ * with DNS_REQUIRE every answer is DNS_LATER then. */
 bool dns_is_validating(void);
 
 struct dns_mx {
@@ -58,22 +64,22 @@ struct dns_addrs {
 	bool secure;
 	unsigned n; /* IPv6 and IPv4 in turn */
 	struct netaddr v[DNS_ADDR_MAX];
+	struct str canon; /* the name at the end of aliases, in text[] */
+	char text[DOMAIN_MAX];
 };
 
 struct dns_tlsa {
 	bool secure;
 	unsigned n;
-	struct {
-		uint8_t usage, selector, matching;
-		uint16_t ndata;
-		uint8_t data[DNS_TLSA_OCTETS];
-	} v[DNS_TLSA_MAX];
+	struct rdata_tlsa v[DNS_TLSA_MAX];
 };
 
-/* Each blocks until it is known or DNS_DEADLINE_S are over. */
+/* Each blocks until it is known or DNS_QUESTION_S are over, or all together
+ * have taken DNS_DEADLINE_S.  DNS_OK: there is one at least. */
 enum dns_answer dns_mx(struct str domain, struct dns_mx *mx);
 enum dns_answer dns_addrs(struct str host, struct dns_addrs *a);
-/* _25._tcp.host, RFC 6698; only secure answers have any in them. */
+/* _25._tcp.host, RFC 6698.  The usable ones of a secure set; DNS_OK and none
+ * of them: the set is secure and has none.  DNS_NONE when it is not secure. */
 enum dns_answer dns_tlsa(struct str host, unsigned port, struct dns_tlsa *t);
 
 #endif

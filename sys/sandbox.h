@@ -21,6 +21,7 @@ enum {
 	SANDBOX_LOG_FD = 12,     /* connected /dev/log, when syslog is used */
 	SANDBOX_PARENT_FD = 13,  /* SEQPACKET to the accept loop */
 	SANDBOX_RULESET_FD = 14, /* Landlock's, until it is entered */
+	SANDBOX_WAKE_FD = 15,    /* wakes the queue, may be closed */
 	SANDBOX_FREE_FD = 16     /* the first that is free for others */
 };
 
