@@ -302,10 +302,13 @@ static const struct dns_addrs *take_hop(struct reach *r)
 		a->n = 1;
 		a->secure = false;
 		a->canon = host;
-	} else if (!str_starts(host, STR("[")))
+	} else if (hop_literal(&r->way.hop, &a->v[0])) {
+		a->n = 1;
+		a->secure = false;
+		a->canon = host;
+	} else {
 		found = dns_addrs(host, a);
-	else if (take_literal(host, a) != 0)
-		found = DNS_NONE;
+	}
 	return take_host(r, found, a, true);
 }
 
