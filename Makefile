@@ -5,6 +5,7 @@
 #   make check         all tests below five minutes; check-unit, check-e2e and
 #                      check-fuzz are its parts, check-system boots a machine
 #   make lint          the gates of STYLE.md
+#   make bench         beside Postfix, in the same run; bench-growth, bench-peers
 #   make install       DESTDIR= PREFIX= as usual
 #
 # Every mail/*.c goes into libmail.a and every sys/*.c into libsys.a; the
@@ -21,7 +22,7 @@ CC        = gcc
 HOSTCC    = gcc
 CLANG     = clang
 AR        = ar
-CFLAGS   ?= -O2 -g
+CFLAGS   ?= -Os -g
 
 try   = $(shell $(CC) -Werror $1 -c -x c -o /dev/null /dev/null 2>/dev/null && echo '$1')
 WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
@@ -35,6 +36,7 @@ HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
 	-MMD -MP
 FORT  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+SMALL = -fno-asynchronous-unwind-tables -fno-unwind-tables
 LINK  = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed
 SAN   = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 ASAN  = $(SAN) -fsanitize=address,undefined
@@ -69,7 +71,9 @@ $(B)/libmail.a: $(MAIL:%.c=$(B)/%.o)
 $(B)/libsys.a:  $(SYS:%.c=$(B)/%.o)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOUSE) $(CPPFLAGS) $(FORT) $(CFLAGS) -c -o $@ $<
+	$(CC) $(HOUSE) $(CPPFLAGS) $(FORT) $(SMALL) $(CFLAGS) $(FAST) -c -o $@ $<
+# what every octet of a message goes through
+$(patsubst %,$(B)/mail/%.o,str data content header): FAST = -O2
 $(B)/%.a:
 	@rm -f $@
 	$(AR) rcD $@ $^
@@ -130,9 +134,10 @@ lint:
 	@scripts/deps.sh build lint
 	@$(MAKE) -s --no-print-directory all
 	@$(TEST) $(wildcard tests/lint/*.t)
-bench: all
-	@scripts/deps.sh build bench
-	@B=$(B) tests/bench/run
+bench bench-growth bench-peers:
+	@scripts/deps.sh build bench $(filter peers,$(@:bench-%=%))
+	@$(MAKE) -s --no-print-directory all static
+	@B=$(B) tests/bench/run $(@:bench-%=%)
 coverage:
 	@$(MAKE) --no-print-directory B=$(B)/cov CFLAGS='-O0 -g --coverage' \
 	  FORT= ASAN='-O0 -g --coverage' test-programs
@@ -143,7 +148,7 @@ run:
 	@$(MAKE) -s --no-print-directory all
 	@B=$(B) scripts/run.sh
 deps:
-	@scripts/deps.sh build check lint system bench
+	@scripts/deps.sh build check lint system bench peers
 
 # smtpd and deliver against musl, which comes without the kernel's headers.
 MULTI = $(shell $(HOSTCC) -print-multiarch)
@@ -183,8 +188,8 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all boxes test-programs check check-unit check-e2e check-fuzz \
-	check-system check-long lint bench coverage run deps \
-	static install uninstall clean
+	check-system check-long lint bench bench-growth bench-peers coverage \
+	run deps static install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell [ ! -d $(B) ] || find $(B) \

@@ -265,7 +265,8 @@ static bool turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
 	struct timespec wait = { .tv_sec = wait_s };
 	struct roster *all = &own->sessions;
 	struct pollfd *p = own->polled;
-	unsigned n = 0, nlisten, served, before = all->n;
+	unsigned n = 0, nlisten, served;
+	bool came = false;
 	int ready;
 
 	for (; n < a->listeners->n; n++)
@@ -284,10 +285,12 @@ static bool turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
 		if (all->member[i].ask_fd >= 0)
 			admit(&all->member[i]);
 	for (unsigned i = 0; i < nlisten && served > 0; i++)
-		if (p[i].revents != 0)
+		if (p[i].revents != 0) {
 			accept_one(a, &a->listeners->v[i]);
+			came = true;
+		}
 	/* Whoever came last is served by now; another one may follow. */
-	if (all->n > before && state.spare.pid == 0 && state.conf)
+	if (came && state.spare.pid == 0 && state.conf)
 		(void)spare_start(&state.spare, state.conf, a->serve);
 	return ready != 0;
 }

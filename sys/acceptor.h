@@ -10,7 +10,7 @@
 #include "sys/listen.h"
 
 enum {
-	ACCEPTOR_IDLE_S = 60,  /* when socket-activated: then exit */
+	ACCEPTOR_IDLE_S = 60, /* when socket-activated: then exit */
 	ACCEPTOR_SPARE_S = 10 /* and so long a process waits for the next */
 };
 
