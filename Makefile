@@ -31,7 +31,17 @@ WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wnull-dereference
 HARD := $(foreach f,-fstack-protector-strong -fstack-clash-protection \
 	-fcf-protection -ftrivial-auto-var-init=zero,$(call try,$f))
-DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC)
+# Only queue asks the DNS; built without libunbound it says so, and waits.
+UNBOUND := $(shell echo 'int main(void) { return !ub_ctx_create(); }' | \
+	$(CC) -include unbound.h -x c -o /dev/null - -lunbound 2>/dev/null && \
+	echo -lunbound)
+# Only queue calls others with TLS; likewise.
+OPENSSL := $(shell echo 'int main(void) { return !SSL_CTX_dane_enable; }' | \
+	$(CC) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto \
+	2>/dev/null && echo -lssl -lcrypto)
+QLIBS = $(UNBOUND) $(OPENSSL)
+DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC) \
+	$(UNBOUND:-lunbound=-DHAVE_UNBOUND) $(if $(OPENSSL),-DHAVE_OPENSSL)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
 	-MMD -MP
@@ -50,14 +60,19 @@ BOXES   = $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/*.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
 PROGS   = $(B)/smtpd $(B)/deliver
+ifndef STATIC	# its libraries are not made for musl
+PROGS  += $(B)/queue
+endif
 
 all: $(PROGS)
 
-# The programs. Neither links more than libc.
+# The programs. Only queue links more than libc.
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
+$(B)/queue:   $(B)/queue.o   $(B)/libsys.a $(B)/libmail.a
+$(B)/queue: LIBS = $(QLIBS)
 
-link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^
+link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
 WARN += -Wno-sign-conversion # for the CMSG_NXTHDR of musl
 link  = $(CC) $(CFLAGS) -fPIE -static -nostartfiles $(LDFLAGS) \
@@ -98,7 +113,7 @@ $(B)/asan/libmail.a: $(MAIL:%.c=$(B)/asan/%.o)
 $(B)/asan/libsys.a:  $(SYS:%.c=$(B)/asan/%.o)
 $(UNITS): $(B)/%: $(B)/asan/%.o $(B)/asan/libsys.a $(B)/asan/libmail.a
 	@mkdir -p $(@D)
-	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^
+	$(CC) $(ASAN) -Wl,--gc-sections -o $@ $^ $(LIBS)
 $(B)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(CLANG) $(DEFS) $(WARN) $(FUZZ) -MMD -MP -c -o $@ $<
@@ -107,6 +122,9 @@ $(B)/fuzz/libsys.a:  $(SYS:%.c=$(B)/fuzz/%.o)
 $(FUZZERS): $(B)/%: $(B)/fuzz/%.o $(B)/fuzz/libsys.a $(B)/fuzz/libmail.a
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ) -fsanitize=fuzzer -Wl,--gc-sections -o $@ $^
+$(B)/tests/tools/dnsq: LIBS = $(UNBOUND)
+$(B)/tests/tools/carry: LIBS = $(UNBOUND) $(OPENSSL)
+$(B)/tests/unit/sasl: LIBS = $(OPENSSL)
 $(TOOLS) $(BOXES): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
 	$(link)
 
@@ -167,7 +185,8 @@ install: all
 	$(INSTALL) -d $D$(LIBEXEC) $D$(UNITDIR)-preset $D$(UNITDIR) \
 	  $D$(PREFIX)/lib/sysusers.d $D$(PREFIX)/lib/tmpfiles.d $D$(DOCDIR)
 	$(INSTALL) -m 755 $(PROGS) $D$(LIBEXEC)
-	$(INSTALL) -m 644 units/*.socket units/*.service $D$(UNITDIR)
+	$(INSTALL) -m 644 units/*.socket units/*.service units/*.timer \
+	  $D$(UNITDIR)
 	sed -i 's|/usr/libexec/postern|$(LIBEXEC)|' $D$(UNITDIR)/postern-*.service
 	$(INSTALL) -m 644 units/90-postern.preset $D$(UNITDIR)-preset
 	$(INSTALL) -m 644 units/sysusers.d/postern.conf $D$(PREFIX)/lib/sysusers.d

@@ -20,10 +20,12 @@
 #include "sys/listen.h"
 #include "sys/log.h"
 #include "sys/privilege.h"
+#include "sys/runner.h"
 #include "sys/sandbox.h"
 #include "sys/spare.h"
 #include "sys/spool.h"
 #include "sys/starter.h"
+#include "sys/wake.h"
 
 static const char usage[] =
     "usage: smtpd [-C conf] [-l host:port | -l unix:/path]...\n";
@@ -126,10 +128,11 @@ static int prepare_one(const struct conf *c)
 	return rc;
 }
 
-static int lock_in(void)
+static int lock_in(const struct conf *c)
 {
 	int rc;
 
+	wake_open(c->run_directory);
 	conversation_prepare();
 	rc = sandbox_enter(SANDBOX_SMTPD, ruleset_fd);
 	if (rc < 0)
@@ -158,7 +161,7 @@ static void serve(struct conversation *c)
 		called = spare_is_called(COURIER_PAUSE_MS);
 	if (rc < 0)
 		log_errno("deliver-connection", c->conf->run_directory, -rc);
-	locked = lock_in() == 0;
+	locked = lock_in(c->conf) == 0;
 	if (spare_await(c) == 0)
 		session(c, locked);
 }
@@ -180,6 +183,8 @@ static int run_listener(struct options *o)
 			close(SANDBOX_DELIVER_FD);
 		else
 			(void)starter_keep(o->conf_path, conf->run_directory);
+		(void)runner_start(
+		    o->conf_path, conf->run_directory, RUNNER_PERIOD_S);
 	}
 	if (conf && prepare(conf) < 0) {
 		if (!o->listeners.activated)
@@ -210,8 +215,10 @@ static int run_one(const struct options *o)
 
 	if (peer_of(0, &c.peer) < 0)
 		return fail("standard input is a socket nobody is at");
-	if (conf)
+	if (conf) {
 		find_deliver(o, conf);
+		(void)runner_start(o->conf_path, conf->run_directory, 0);
+	}
 	if (!conf || prepare_one(conf) < 0 || privilege_drop("_postern") < 0) {
 		(void)privilege_drop("nobody");
 		conversation_deny(&c, "4.3.5",
@@ -222,7 +229,7 @@ static int run_one(const struct options *o)
 	c.proxied = c.peer.kind == PEER_INET &&
 		    conf_has_net(&conf->proxy_networks, &c.peer.addr);
 	conversation_attach(&c);
-	session(&c, lock_in() == 0);
+	session(&c, lock_in(conf) == 0);
 	return 0;
 }
 

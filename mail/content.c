@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-/* A Delivered-To of one of our recipients: the message was here before. */
+/* A Delivered-To of one of our mailboxes: the message was here before. */
 static bool is_ours(void *self, struct str value)
 {
 	const struct session *s = self;
@@ -17,6 +17,8 @@ static bool is_ours(void *self, struct str value)
 	for (unsigned i = 0; i < s->nrcpt; i++) {
 		struct buf b = BUF(text);
 
+		if (!s->rcpt[i].ours)
+			continue;
 		session_rcpt_put(s, i, &b);
 		if (str_eqcase(value, buf_str(&b)))
 			return true;
@@ -71,7 +73,7 @@ int content_open(struct session *s)
 static bool is_lost(const struct session *s)
 {
 	return s->data.defects != 0 || s->fault != 0 || s->header.loop ||
-	       s->size_bytes > s->set->size_limit_bytes;
+	       s->size_bytes > session_size_limit(s);
 }
 
 static void write_out(struct session *s)
@@ -170,7 +172,7 @@ static bool refusal(const struct session *s, struct verdict *v)
 			*v = defects[i].v;
 			return true;
 		}
-	if (s->size_bytes > s->set->size_limit_bytes)
+	if (s->size_bytes > session_size_limit(s))
 		*v = (struct verdict){ VERDICT_NEVER, STR("5.3.4"),
 			STR("message is larger than we take") };
 	else if (s->header.loop)

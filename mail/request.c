@@ -10,7 +10,7 @@ const struct request_rule request_rules[] = {
 	{ 'U',	1,	false,	true,	false,	true,	false },
 	{ 'L',	3,	false,	true,	false,	true,	false },
 	{ 'R',	4,	false,	true,	true,	false,	false },
-	{ 'S',	2,	true,	false,	true,	true,	false },
+	{ 'S',	3,	true,	false,	true,	true,	false },
 	{ 'M',	1,	false,	false,	true,	true,	true },
 	{ 0,	0,	false,	false,	false,	false,	false }
 };

@@ -8,13 +8,14 @@
  *   U uid                                            u name
  *   L flags local-part domain                        l verdict
  *   R flags local-part domain address                (none; one per recipient)
- *   S size reverse-path      + the message's fd      s verdict, one for each R
+ *   S start size reverse-path + the message's fd     s verdict, one for each R
  *                                                    in their order
  *   M reverse-path content                           likewise
  *
  *   flags     of enum request_flags, in decimal
  *   domain    A-label form, may be empty for a bare name
  *   address   as it goes into Delivered-To
+ *   start     where in the file the message begins; 0: it is all of the file
  *   verdict   three fields: fate (D, L, N or F), status (5.1.1), text
  *
  * L asks at RCPT whether the recipient can be had; F says that it also leads
@@ -42,7 +43,8 @@ enum {
 };
 
 enum request_flags {
-	REQUEST_LOCAL = 1 /* submitted on the unix socket */
+	REQUEST_LOCAL = 1, /* submitted on the unix socket */
+	REQUEST_RELAY = 2  /* only L: is he in relay-recipients? */
 };
 
 /* One row per letter: what a record must look like, and when it may come. */

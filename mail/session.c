@@ -74,7 +74,7 @@ static void do_ehlo(struct session *s, struct str arg)
 	buf_putz(&s->out, "\r\n250-PIPELINING\r\n250-SIZE ");
 	buf_u64(&s->out, s->set->size_limit_bytes);
 	buf_putz(&s->out,
-	    "\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"
+	    "\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n"
 	    "250-SMTPUTF8\r\n250-CHUNKING\r\n250-LIMITS RCPTMAX=");
 	buf_u64(&s->out, s->set->rcpt_limit);
 	buf_putz(&s->out, "\r\n250 HELP\r\n");
@@ -367,6 +367,29 @@ struct str session_rcpt_domain(const struct session *s, unsigned i)
 {
 	return str_at(s->room_text + s->rcpt[i].at + s->rcpt[i].nlocal,
 	    s->rcpt[i].ndomain);
+}
+
+struct str session_rcpt_orcpt(const struct session *s, unsigned i)
+{
+	const struct session_rcpt *r = &s->rcpt[i];
+
+	return str_at(s->room_text + r->at + r->nlocal + r->ndomain, r->norcpt);
+}
+
+static bool is_queue(const struct session *s)
+{
+	return s->set->local &&
+	       str_eqcase(str_at(s->helo, s->nhelo), STR(SESSION_QUEUE_HELO));
+}
+
+bool session_defers(const struct session *s)
+{
+	return s->set->local && !is_queue(s);
+}
+
+uint64_t session_size_limit(const struct session *s)
+{
+	return s->set->size_limit_bytes + (is_queue(s) ? SESSION_SLACK : 0);
 }
 
 /* A bare address gets our origin. */

@@ -23,9 +23,14 @@ enum {
 	SESSION_OUT = 4096,       /* replies not sent yet */
 	SESSION_REPLY_MAX = 1024, /* octets that one command may answer */
 	SESSION_ID_MAX = 32,
-	SESSION_ERRORS_MAX = 20, /* refused commands, then 421 */
-	SESSION_JUNK_MAX = 100   /* commands that lead to no message */
+	SESSION_SLACK = 64 * 1024, /* what is in the queue was small enough */
+	SESSION_ERRORS_MAX = 20,   /* refused commands, then 421 */
+	SESSION_JUNK_MAX = 100     /* commands that lead to no message */
 };
+
+/* How the queue pass greets on the unix socket: what cannot be settled now is
+ * refused, for it is in a queue already. */
+#define SESSION_QUEUE_HELO "queue.localhost"
 
 /* What the session is told once, before its first octet. */
 struct session_setup {
@@ -60,10 +65,19 @@ enum session_phase {
 	SESSION_CLOSED   /* nothing more is read */
 };
 
+enum session_route {
+	SESSION_LOCAL,    /* to deliver, at once */
+	SESSION_DEFERRED, /* ours too, but cannot be asked for now: queued */
+	SESSION_QUEUED    /* of another host */
+};
+
 struct session_rcpt {
-	uint32_t at; /* offset of local part, then domain, in room[] */
+	uint32_t at; /* offset of local part, domain, ORCPT in room[] */
 	unsigned char nlocal, ndomain;
+	unsigned short norcpt;
 	unsigned char notify;
+	bool ours; /* the domain is one of ours, or there is none */
+	enum session_route route;
 	enum addr_host host;
 };
 
@@ -73,8 +87,8 @@ struct session;
 struct session_host {
 	void *self;
 
-	/* May this local recipient be had?  Views in *v live until the next
-	 * call of a host function. */
+	/* May this recipient be had, local or in a domain that we forward for
+	 * anyone?  Views in *v live until the next call of a host function. */
 	void (*lookup)(void *self, const struct addr *to, struct verdict *v);
 
 	/* Is the recipient's domain ours, or one that we forward for anyone? */
@@ -90,8 +104,8 @@ struct session_host {
 
 	/*
 	 * `rest` are its last octets, or all: nothing may have been written.
-	 * Stores it for all recipients, or for none; *v is what the client is
-	 * told.
+	 * Stores or queues it for all recipients, or for none; *v is what the
+	 * client is told.
 	 */
 	void (*commit)(void *self, const struct session *s, struct str rest,
 	    struct verdict *v);
@@ -187,10 +201,16 @@ void session_end(struct session *s);
 /* The i-th recipient; views live until the transaction ends. */
 struct str session_rcpt_local(const struct session *s, unsigned i);
 struct str session_rcpt_domain(const struct session *s, unsigned i);
+struct str session_rcpt_orcpt(const struct session *s, unsigned i);
 /* ... and as the address that RCPT gave. */
 void session_rcpt_addr(const struct session *s, unsigned i, struct addr *a);
 /* local@domain as it goes into Delivered-To, appended to b. */
 void session_rcpt_put(const struct session *s, unsigned i, struct buf *b);
+/* Has the client no queue of his own, so that what cannot be settled now goes
+ * into ours? */
+bool session_defers(const struct session *s);
+/* Octets that a message may have. */
+uint64_t session_size_limit(const struct session *s);
 /* The reverse-path as text without brackets, qualified; empty for <>. */
 void session_from_put(const struct session *s, struct buf *b);
 

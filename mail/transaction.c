@@ -78,7 +78,7 @@ void transaction_mail(struct session *s, struct str arg)
 		transaction_syntax(s, rc, "5.1.7");
 		return;
 	}
-	if (m.size_bytes > s->set->size_limit_bytes) {
+	if (m.size_bytes > session_size_limit(s)) {
 		transaction_syntax(s, COMMAND_TOO_BIG, NULL);
 		return;
 	}
@@ -98,20 +98,24 @@ void transaction_mail(struct session *s, struct str arg)
 }
 
 /* Keeps the recipient; false when there is no room for him. */
-static bool keep_rcpt(struct session *s, const struct rcpt_command *r)
+static bool keep_rcpt(struct session *s, const struct rcpt_command *r,
+    const struct session_rcpt *how)
 {
 	struct session_rcpt *k = &s->rcpt[s->nrcpt];
 	struct buf mark = s->room;
 
 	if (s->nrcpt >= s->set->rcpt_limit || s->nrcpt >= SESSION_RCPT_MAX)
 		return false;
+	*k = *how;
 	k->at = (uint32_t)s->room.n;
 	k->nlocal = r->to.nlocal;
 	k->ndomain = r->to.ndomain;
 	k->host = r->to.host;
 	k->notify = (unsigned char)r->notify;
+	k->norcpt = (unsigned short)r->orcpt.n;
 	buf_put(&s->room, addr_local(&r->to));
 	buf_put(&s->room, addr_domain(&r->to));
+	buf_put(&s->room, r->orcpt);
 	if (s->room.full) {
 		s->room = mark;
 		return false;
@@ -121,20 +125,29 @@ static bool keep_rcpt(struct session *s, const struct rcpt_command *r)
 	return true;
 }
 
-/* Who serves this recipient, and will he?  RFC 5321 3.6 and 7.9. */
-static struct verdict judge_rcpt(struct session *s, const struct addr *to)
+/*
+ * Who serves this recipient, and will he?  RFC 5321 3.6 and 7.9.  Who has no
+ * queue of his own is never told "later".
+ */
+static struct verdict judge_rcpt(
+    struct session *s, const struct addr *to, struct session_rcpt *how)
 {
-	struct verdict v;
+	struct verdict v = { VERDICT_DONE, STR("2.1.5"), STR("") };
 
-	if (to->host == HOST_NONE || s->host->is_local(s->host->self, to)) {
+	how->ours =
+	    to->host == HOST_NONE || s->host->is_local(s->host->self, to);
+	how->route = how->ours ? SESSION_LOCAL : SESSION_QUEUED;
+	if (how->ours || s->host->is_relayed(s->host->self, to))
 		s->host->lookup(s->host->self, to, &v);
-		return v;
+	else if (!s->set->inside)
+		v = (struct verdict){ VERDICT_NEVER, STR("5.7.1"),
+			STR("we do not relay for you to that domain") };
+	if (v.kind == VERDICT_LATER && session_defers(s)) {
+		v.kind = VERDICT_DONE;
+		if (how->ours)
+			how->route = SESSION_DEFERRED;
 	}
-	if (s->set->inside || s->host->is_relayed(s->host->self, to))
-		return (struct verdict){ VERDICT_LATER, STR("4.3.0"),
-			STR("mail for other hosts cannot be taken now") };
-	return (struct verdict){ VERDICT_NEVER, STR("5.7.1"),
-		STR("we do not relay for you to that domain") };
+	return v;
 }
 
 /*
@@ -149,6 +162,7 @@ static void too_many(struct session *s)
 
 void transaction_rcpt(struct session *s, struct str arg)
 {
+	struct session_rcpt how = { 0 };
 	struct rcpt_command r;
 	struct verdict v;
 	int rc = command_rcpt(arg, s->set->inside, s->mail.smtputf8, &r);
@@ -161,10 +175,10 @@ void transaction_rcpt(struct session *s, struct str arg)
 		too_many(s);
 		return;
 	}
-	v = judge_rcpt(s, &r.to);
+	v = judge_rcpt(s, &r.to, &how);
 	if (v.kind != VERDICT_DONE)
 		transaction_verdict(s, &v);
-	else if (!keep_rcpt(s, &r))
+	else if (!keep_rcpt(s, &r, &how))
 		too_many(s);
 	else
 		transaction_reply(s, 250, "2.1.5", "recipient ok");

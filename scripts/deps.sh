@@ -13,7 +13,9 @@ set -eu
 install='' unpack='' users=''
 for group; do
 	case $group in
-	build)	install="$install gcc make libc6-dev libseccomp-dev" ;;
+	build)	install="$install gcc make libc6-dev libseccomp-dev
+			libunbound-dev"
+		;;
 	run)
 		install="$install curl"
 		users='_postern _postern-deliver _postern-queue'
@@ -25,10 +27,13 @@ for group; do
 			mutt strace busybox systemd socat netcat-openbsd
 			procps iproute2 binutils
 			mount e2fsprogs xfsprogs btrfs-progs
+			python3-public python3-zope.interface
+			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
-			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
-		unpack="$unpack openbsd-inetd xinetd spamassassin postfix
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
+			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data"
+		unpack="$unpack openbsd-inetd xinetd spamassassin postfix nsd
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
 	lint)
@@ -39,16 +44,8 @@ for group; do
 	system)	install="$install debootstrap systemd-container perl curl" ;;
 	bench)
 		install="$install perl python3 iproute2 e2fsprogs mount
-			binutils gnuplot-nox musl-tools linux-libc-dev systemd
-			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
-			libevent-2.1-7 libwrap0 libbsd0"
-		unpack="$unpack postfix openbsd-inetd"
-		;;
-	peers)
-		install="$install libcrypt1 libdb5.3 libevent-2.1-7
-			libgnutls-dane0 libgnutls30 libidn12 libidn2-0 libnsl2
-			libpam0g libpcre2-8-0 libssl3 zlib1g"
-		unpack="$unpack opensmtpd exim4-daemon-light exim4-base dma"
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
+		unpack="$unpack postfix"
 		;;
 	*)	echo "deps.sh: unknown group $group" >&2; exit 64 ;;
 	esac
@@ -95,7 +92,6 @@ if [ "$missing" ]; then
 		$missing >/dev/null
 fi
 for p in $absent; do
-	[ ! -e "build/deps/$p/usr" ] || continue # two groups want it
 	say "unpacking $p under build/deps"
 	rm -rf "build/deps/$p.new"
 	mkdir -p "build/deps/$p.new"

@@ -290,14 +290,15 @@ static bool is_text(struct str s, size_t max)
 /* Fields as smtpd makes them; it may be that it is no longer smtpd. */
 static bool is_sane(const struct request *r)
 {
-	uint64_t n;
+	uint64_t n, most = REQUEST_LOCAL;
 
 	switch (r->letter) {
 	case 'U':
 		return str_u64(r->field[0], &n) == 0 && n <= UINT32_MAX;
 	case 'S':
 		return str_u64(r->field[0], &n) == 0 && n <= INT64_MAX &&
-		       is_text(r->field[1], ADDR_TEXT_MAX);
+		       str_u64(r->field[1], &n) == 0 && n <= INT64_MAX &&
+		       is_text(r->field[2], ADDR_TEXT_MAX);
 	case 'M':
 		return is_text(r->field[0], ADDR_TEXT_MAX);
 	case 'R':
@@ -305,9 +306,10 @@ static bool is_sane(const struct request *r)
 			return false;
 		break;
 	default:
+		most |= REQUEST_RELAY;
 		break;
 	}
-	return str_u64(r->field[0], &n) == 0 && n <= REQUEST_LOCAL &&
+	return str_u64(r->field[0], &n) == 0 && n <= most &&
 	       r->field[1].n <= LOCAL_MAX &&
 	       str_find(r->field[1], '\n') == r->field[1].n &&
 	       str_find(r->field[1], '\r') == r->field[1].n &&
@@ -340,6 +342,7 @@ static void hand_over(struct poller *p, unsigned c, const struct request *r,
 	buf_putc(&b, '\0');
 	request_field(&b, r->field[0]);
 	request_field(&b, r->field[1]);
+	request_field(&b, r->field[2]);
 	(void)storer_pass(p, c, buf_str(&b), fd);
 }
 

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "mail/domain.h"
+#include "sys/conf-key.h"
 
 #define CONF_DEFAULT "/etc/postern/postern.conf"
 
-/* A copy in the room of *c with a NUL behind it; false when it is full. */
-static bool keep(struct conf *c, struct str s, struct str *kept)
+bool conf_keep(struct conf *c, struct str s, struct str *kept)
 {
 	const char *at = c->room.p + c->room.n;
 
@@ -27,19 +27,7 @@ static bool keep(struct conf *c, struct str s, struct str *kept)
 	return true;
 }
 
-/*
- * A taker reads the value of its key into *c.  It returns what is wrong with
- * it, as a constant text, or NULL.
- */
-struct key {
-	const char *name;
-	const char *(*take)(struct conf *, const struct key *, struct str);
-	size_t at;         /* offset in struct conf */
-	uint64_t min, max; /* of numbers */
-	bool list;         /* may come several times */
-};
-
-static void *field(struct conf *c, const struct key *k)
+void *conf_field(struct conf *c, const struct key *k)
 {
 	return (char *)c + k->at;
 }
@@ -52,7 +40,7 @@ static const char *take_domain(
 
 	if (domain_ascii(v, &b) != 0)
 		return "not a domain name";
-	if (!keep(c, buf_str(&b), field(c, k)))
+	if (!conf_keep(c, buf_str(&b), conf_field(c, k)))
 		return "no room";
 	return NULL;
 }
@@ -60,7 +48,7 @@ static const char *take_domain(
 static const char *take_domains(
     struct conf *c, const struct key *k, struct str v)
 {
-	struct conf_domains *d = field(c, k);
+	struct conf_domains *d = conf_field(c, k);
 	char text[DOMAIN_MAX];
 	struct str word;
 
@@ -71,7 +59,8 @@ static const char *take_domains(
 
 		if (domain_ascii(word, &b) != 0)
 			return "not a domain name";
-		if (d->n == CONF_LIST_MAX || !keep(c, buf_str(&b), &d->v[d->n]))
+		if (d->n == CONF_LIST_MAX ||
+		    !conf_keep(c, buf_str(&b), &d->v[d->n]))
 			return "too many domains";
 		d->n++;
 	}
@@ -80,7 +69,7 @@ static const char *take_domains(
 
 static const char *take_nets(struct conf *c, const struct key *k, struct str v)
 {
-	struct conf_nets *n = field(c, k);
+	struct conf_nets *n = conf_field(c, k);
 	struct str word;
 
 	if (str_eq(v, STR("none")))
@@ -98,12 +87,12 @@ static const char *take_nets(struct conf *c, const struct key *k, struct str v)
 
 static const char *take_path(struct conf *c, const struct key *k, struct str v)
 {
-	const char **path = field(c, k);
+	const char **path = conf_field(c, k);
 	struct str kept;
 
 	if (v.n == 0 || v.p[0] != '/')
 		return "an absolute path is needed";
-	if (!keep(c, v, &kept))
+	if (!conf_keep(c, v, &kept))
 		return "no room";
 	*path = kept.p;
 	return NULL;
@@ -132,7 +121,7 @@ static uint64_t suffix(char c, bool duration)
 	return 0;
 }
 
-static const char *number(
+const char *conf_number(
     struct str v, bool duration, const struct key *k, uint64_t *out)
 {
 	uint64_t times = 1, n;
@@ -152,14 +141,14 @@ static const char *number(
 
 static const char *take_size(struct conf *c, const struct key *k, struct str v)
 {
-	return number(v, false, k, field(c, k));
+	return conf_number(v, false, k, conf_field(c, k));
 }
 
 static const char *take_count(struct conf *c, const struct key *k, struct str v)
 {
 	uint64_t n;
-	unsigned *count = field(c, k);
-	const char *wrong = number(v, false, k, &n);
+	unsigned *count = conf_field(c, k);
+	const char *wrong = conf_number(v, false, k, &n);
 
 	if (!wrong)
 		*count = (unsigned)n;
@@ -170,8 +159,8 @@ static const char *take_duration(
     struct conf *c, const struct key *k, struct str v)
 {
 	uint64_t n;
-	unsigned *seconds = field(c, k);
-	const char *wrong = number(v, true, k, &n);
+	unsigned *seconds = conf_field(c, k);
+	const char *wrong = conf_number(v, true, k, &n);
 
 	if (!wrong)
 		*seconds = (unsigned)n;
@@ -201,7 +190,7 @@ static const char *take_mailbox(
 		    (v.p[0] != '/' &&
 			(v.p[0] != '~' || kinds[i].kind == MAILBOX_LMTP)))
 			return "an absolute path, or one that begins with ~/";
-		if (!keep(c, v, &kept))
+		if (!conf_keep(c, v, &kept))
 			return "no room";
 		c->mailbox = kinds[i].kind;
 		c->mailbox_path = kept.p;
@@ -243,6 +232,7 @@ static const struct key keys[] = {
 	{ "origin",		take_domain,	AT(origin), 0, 0, false },
 	{ "local-domains",	take_domains,	AT(local_domains), 0, 0, true },
 	{ "relay-domains",	take_domains,	AT(relay_domains), 0, 0, true },
+	{ "relay-recipients",	take_path,	AT(relay_recipients), 0, 0, false },
 	{ "relay-networks",	take_nets,	AT(relay_networks), 0, 0, true },
 	{ "proxy-networks",	take_nets,	AT(proxy_networks), 0, 0, true },
 	{ "bare-newline",	take_bare_newline, AT(normalize_networks), 0, 0, false },
@@ -259,6 +249,17 @@ static const struct key keys[] = {
 	{ "local-connection-limit", take_count,	AT(local_connection_limit), 1, 16384, false },
 	{ "command-timeout",	take_duration,	AT(command_timeout_s), 1, 86400, false },
 	{ "minimum-uid",	take_count,	AT(minimum_uid), 1, 1u << 30, false },
+	{ "smarthost",		conf_take_hops,	AT(smarthost), 0, 0, false },
+	{ "route",		conf_take_route, AT(routes), 0, 0, true },
+	{ "credentials",	take_path,	AT(credentials), 0, 0, false },
+	{ "retry",		conf_take_retry, AT(retry), 1, 604800, false },
+	{ "queue-lifetime",	take_duration,	AT(retry.lifetime_s), 0, 8640000, false },
+	{ "delay-warning",	take_duration,	AT(retry.warning_s), 0, 8640000, false },
+	{ "concurrency",	take_count,	AT(concurrency), 1, 500, false },
+	{ "destination-concurrency", take_count, AT(destination_concurrency), 1, 500, false },
+	{ "dnssec",		conf_take_dnssec, AT(dnssec), 0, 0, false },
+	{ "resolver",		conf_take_server, AT(resolver), 0, 0, false },
+	{ "trust-anchor",	take_path,	AT(trust_anchor), 0, 0, false },
 	{ NULL,			NULL,		0, 0, 0, false }
 };
 /* clang-format on */
@@ -358,6 +359,10 @@ static void defaults(struct conf *c)
 	c->local_connection_limit = 1000;
 	c->command_timeout_s = 300;
 	c->minimum_uid = 1000;
+	c->retry = (struct retry){ 300, 4 * 3600, 5 * 86400, 4 * 3600 };
+	c->concurrency = 20;
+	c->destination_concurrency = 5;
+	c->dnssec = DNS_AUTO;
 }
 
 /* What depends on other keys, or on the machine, when it was not given. */

@@ -7,12 +7,17 @@
 
 #include <sys/types.h>
 
+#include "mail/hop.h"
 #include "mail/net.h"
+#include "mail/retry.h"
 #include "mail/str.h"
+#include "sys/dns.h"
 
 enum {
 	CONF_TEXT_MAX = 64 * 1024, /* octets of the file */
 	CONF_LIST_MAX = 256,       /* entries of one list key */
+	CONF_HOPS_MAX = 16,        /* next hops of one destination */
+	CONF_ROUTES_MAX = 256,
 	CONF_HOST_MAX = 256
 };
 
@@ -28,6 +33,20 @@ struct conf_nets {
 	struct net v[CONF_LIST_MAX];
 };
 
+struct conf_hops {
+	unsigned n;
+	struct hop v[CONF_HOPS_MAX]; /* in order of preference */
+};
+
+/* Of the same domain: in order of preference. */
+struct conf_routes {
+	unsigned n;
+	struct {
+		struct str domain; /* A-label in lower case */
+		struct hop hop;
+	} v[CONF_ROUTES_MAX];
+};
+
 /* Views live as long as the struct; constant paths are NUL-terminated. */
 struct conf {
 	struct str hostname; /* A-label */
@@ -39,12 +58,22 @@ struct conf {
 	const char *users_file;   /* NULL: NSS */
 	const char *root_mailbox;
 	const char *aliases;
+	const char *relay_recipients; /* NULL: none are checked */
 	const char *spool, *run_directory;
 	uint64_t message_size_limit; /* octets */
 	unsigned recipient_limit;
 	unsigned connection_limit, source_limit, local_connection_limit;
 	unsigned command_timeout_s; /* RFC 5321 4.5.3.2.7 */
 	unsigned minimum_uid;       /* mailboxes of ids below: never */
+	/* mail for other hosts */
+	struct conf_hops smarthost;
+	struct conf_routes routes;
+	const char *credentials; /* NULL: none given */
+	struct retry retry;
+	unsigned concurrency, destination_concurrency;
+	enum dns_policy dnssec;
+	const char *resolver;     /* NULL: /etc/resolv.conf */
+	const char *trust_anchor; /* NULL: the distribution's */
 	/* storage: everything above points in here */
 	struct buf room;
 	char text[2 * CONF_TEXT_MAX];

@@ -135,13 +135,15 @@ static int receive(
 	return 0;
 }
 
-static void receive_verdict(char letter, struct verdict *v, int64_t deadline_ms)
+/* False when there is none, and *v says "later". */
+static bool receive_verdict(char letter, struct verdict *v, int64_t deadline_ms)
 {
 	struct request r;
 
 	if (receive(letter, 3, &r, deadline_ms) == 0 && verdict_get(&r, v) == 0)
-		return;
+		return true;
 	*v = unreachable;
+	return false;
 }
 
 static void put_number(struct buf *b, uint64_t n)
@@ -163,7 +165,7 @@ void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
 	request_field(&b, addr_local(to));
 	request_field(&b, addr_domain(to));
 	if (send_record(&b, STR(""), -1, deadline_ms) == 0)
-		receive_verdict('l', v, deadline_ms);
+		(void)receive_verdict('l', v, deadline_ms);
 	else
 		*v = unreachable;
 }
@@ -183,22 +185,21 @@ static int send_rcpt(
 	return send_record(&b, STR(""), -1, deadline_ms);
 }
 
-static int send_message(
-    const struct session *s, int fd, struct str content, int64_t deadline_ms)
+static int send_message(const struct session *s,
+    const struct courier_message *m, int64_t deadline_ms)
 {
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf from = BUF(text), b = BUF(record);
-	/* Not fstat: glibc makes it newfstatat, which the filter refuses. */
-	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
 
-	if (size < 0)
-		return -errno;
 	session_from_put(s, &from);
-	request_begin(&b, fd < 0 ? 'M' : 'S');
-	if (fd >= 0)
-		put_number(&b, (uint64_t)size);
+	request_begin(&b, m->fd < 0 ? 'M' : 'S');
+	if (m->fd >= 0) {
+		put_number(&b, m->start);
+		put_number(&b, m->size);
+	}
 	request_field(&b, buf_str(&from));
-	return send_record(&b, fd < 0 ? content : STR(""), fd, deadline_ms);
+	return send_record(
+	    &b, m->fd < 0 ? m->content : STR(""), m->fd, deadline_ms);
 }
 
 /* A copy in `room`; s may already be there. */
@@ -209,27 +210,37 @@ static struct str keep(char *room, size_t max, struct str s)
 	return str_at(room, s.n);
 }
 
-void courier_store(const struct session *s, unsigned flags, int fd,
-    struct str content,
-    void (*each)(void *self, unsigned rcpt, const struct verdict *v),
+static bool is_local(const struct session *s, unsigned i)
+{
+	return s->rcpt[i].route == SESSION_LOCAL;
+}
+
+void courier_store(const struct session *s, unsigned flags,
+    const struct courier_message *m,
+    void (*each)(void *self, unsigned rcpt, const struct verdict *v, bool lost),
     void *self, struct verdict *v)
 {
 	int64_t deadline_ms = io_now_ms() + STORE_MS;
 	static char text[REQUEST_TEXT_MAX], status[16];
+	unsigned n = 0;
 	int rc = 0;
 
 	for (unsigned i = 0; i < s->nrcpt && rc == 0; i++)
-		rc = send_rcpt(s, i, flags, deadline_ms);
+		if (is_local(s, i))
+			rc = send_rcpt(s, i, flags, deadline_ms);
 	if (rc == 0)
-		rc = send_message(s, fd, content, deadline_ms);
+		rc = send_message(s, m, deadline_ms);
 	*v = unreachable;
 	for (unsigned i = 0; i < s->nrcpt; i++) {
 		struct verdict one = unreachable;
+		bool told = false;
 
+		if (!is_local(s, i))
+			continue;
 		if (rc == 0 && connected)
-			receive_verdict('s', &one, deadline_ms);
-		each(self, i, &one);
-		answer_join(v, i, &one);
+			told = receive_verdict('s', &one, deadline_ms);
+		each(self, i, &one, rc == 0 && !told);
+		answer_join(v, n++, &one);
 		/* The next record overwrites what the verdict points to. */
 		v->text = keep(text, sizeof(text), v->text);
 		v->status = keep(status, sizeof(status), v->status);

@@ -29,14 +29,22 @@ void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v);
  * record. */
 size_t courier_content_max(void);
 
+/* The message: `size` octets of the file `fd`, or, when that is -1,
+ * `content`. */
+struct courier_message {
+	int fd;
+	uint64_t start, size;
+	struct str content;
+};
+
 /*
- * Hands the message over for all recipients of the session: the file `fd`
- * or, when that is -1, `content`.  Calls `each` with every one's verdict, in
- * their order, and returns the verdict on the message in *v.
+ * Hands the message over for the local recipients of the session.  Calls
+ * `each` with every one's verdict, in their order, and returns the verdict on
+ * them all in *v.  `lost`: it is "later", but may have been stored.
  */
-void courier_store(const struct session *s, unsigned flags, int fd,
-    struct str content,
-    void (*each)(void *self, unsigned rcpt, const struct verdict *v),
+void courier_store(const struct session *s, unsigned flags,
+    const struct courier_message *m,
+    void (*each)(void *self, unsigned rcpt, const struct verdict *v, bool lost),
     void *self, struct verdict *v);
 
 /* The name of a uid, a view as above; empty when unknown. */

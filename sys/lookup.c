@@ -10,14 +10,17 @@
 #include "sys/expand.h"
 #include "sys/io.h"
 #include "sys/plan.h"
+#include "sys/recipients.h"
 #include "sys/reload.h"
 
 static char aliases_text[ALIASES_TEXT_MAX];
 static char include_text[ALIASES_INCLUDE_MAX];
 static char users_text[USERS_TEXT_MAX];
+static char recipients_text[RECIPIENTS_TEXT_MAX];
 static char boxes_text[PLAN_MAX];
 static char answer_text[PLAN_MAX];
 static struct reload conf;
+static struct text recipients;
 
 static void setup(struct expand *x, const struct identity *self)
 {
@@ -27,6 +30,7 @@ static void setup(struct expand *x, const struct identity *self)
 	x->aliases.b = BUF(aliases_text);
 	x->include = BUF(include_text);
 	x->boxes = BUF(boxes_text);
+	recipients.b = BUF(recipients_text);
 }
 
 /*
@@ -40,7 +44,7 @@ static void configure(struct expand *x)
 	x->conf = x->users.conf = conf.now;
 	if (x->users.minimum_uid < conf.now->minimum_uid)
 		x->users.minimum_uid = conf.now->minimum_uid;
-	x->users.file.read = x->aliases.read = false;
+	x->users.file.read = x->aliases.read = recipients.read = false;
 }
 
 static void answer_user(struct str uid, struct buf *b)
@@ -55,6 +59,16 @@ static void answer_user(struct str uid, struct buf *b)
 	request_field(b, name.full ? STR("") : buf_str(&name));
 }
 
+static void put_relayed(const struct request *r, struct buf *b)
+{
+	struct verdict v = { VERDICT_DONE, STR("2.1.5"), STR("good") };
+
+	if (conf.now->relay_recipients)
+		v = recipients_find(&recipients, conf.now->relay_recipients,
+		    r->field[1], r->field[2]);
+	plan_put(b, &v, false);
+}
+
 static void answer_plan(
     struct expand *x, const struct request *r, struct buf *b)
 {
@@ -66,7 +80,9 @@ static void answer_plan(
 
 	(void)str_u64(r->field[0], &flags);
 	request_begin(b, 'p');
-	if (conf.now)
+	if (conf.now && (flags & REQUEST_RELAY) != 0)
+		put_relayed(r, b);
+	else if (conf.now)
 		expand_plan(x, (unsigned)flags, r->field[1], r->field[2], b);
 	else
 		plan_put(b, &unconfigured, false);

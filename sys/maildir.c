@@ -8,22 +8,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/sync.h"
 #include "sys/walk.h"
 
 enum {
 	BLOCK = 256 * 1024, /* octets written at a time */
-	TRIES = 3,          /* to find a name that is free */
-	NOREPLACE = 1       /* RENAME_NOREPLACE of the kernel */
+	TRIES = 3           /* to find a name that is free */
 };
 
 static int failed(const char *what)
@@ -227,41 +224,16 @@ static int copy(int to, struct str head, const struct source *content)
 	return 0;
 }
 
-/*
- * One journal for names and sizes, and a size is in it only when the data is
- * on the disk: whoever commits a name commits the size that belongs to it.
- * Others need not.  btrfs, when somebody syncs the directory, makes the names
- * in it last, and for a file that was not synced itself that is an empty one.
- */
-static bool is_ordered(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == 0 &&
-	       (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
-}
-
 void maildir_push(const struct maildir *m)
 {
 	(void)sync_file_range(m->file, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-/* Its data will be there wherever its name is. */
 int maildir_push_out(struct maildir *m)
 {
-	const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE |
-			     SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	int rc = sync_data(m->file, &m->synced);
 
-	if (is_ordered(m->file)) {
-		if (sync_file_range(m->file, 0, 0, all) == 0)
-			return 0;
-		if (errno != ENOSYS) /* errors of writing count */
-			return failed("writing");
-	}
-	if (fsync(m->file) != 0)
-		return failed("writing");
-	m->synced = true;
-	return 0;
+	return rc < 0 ? failed_with("writing", rc) : 0;
 }
 
 int maildir_write(struct maildir *m, struct str head,
@@ -276,28 +248,20 @@ int maildir_write(struct maildir *m, struct str head,
 
 int maildir_name(struct maildir *m)
 {
-	/* By number: musl has no function for it. */
-	if (syscall(SYS_renameat2, m->tmp, m->name, m->new, m->name,
-		NOREPLACE) == 0) {
-		m->written = false;
-		m->named = true;
-		return 0;
-	}
-	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
-		return failed("new");
-	if (linkat(m->tmp, m->name, m->new, m->name, 0) != 0)
-		return failed("new");
+	int rc = sync_name(m->tmp, m->name, m->new, m->name);
+
+	if (rc < 0)
+		return failed_with("new", rc);
 	m->named = true;
-	if (unlinkat(m->tmp, m->name, 0) == 0)
-		m->written = false;
+	m->written = rc == SYNC_BOTH;
 	return 0;
 }
 
 int maildir_sync(struct maildir *m)
 {
-	if ((!m->synced && fsync(m->file) != 0) || fsync(m->new) != 0)
-		return failed("fsync");
-	return 0;
+	int rc = sync_both(m->file, m->synced, m->new);
+
+	return rc < 0 ? failed_with("fsync", rc) : 0;
 }
 
 int maildir_sync_all(const struct maildir *m)

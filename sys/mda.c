@@ -204,6 +204,7 @@ static int store(struct mda *m, struct str plan, struct buf *answer)
 	request_begin(&q, 'S');
 	buf_u64(&q, m->store->self->uid);
 	buf_putc(&q, '\0');
+	request_field(&q, STR("0"));
 	buf_u64(&q, m->size);
 	buf_putc(&q, '\0');
 	request_field(&q, buf_str(&from));

@@ -18,6 +18,12 @@ static int failed(const char *what, int error)
 
 int privilege_drop(const char *user)
 {
+	return privilege_become(user, NULL);
+}
+
+int privilege_become(const char *user, const char *group)
+{
+	const struct group *gr;
 	const struct passwd *pw;
 
 	if (geteuid() != 0)
@@ -28,7 +34,8 @@ int privilege_drop(const char *user)
 		return failed(user, errno ? errno : ENOENT);
 	if (pw->pw_uid == 0 || pw->pw_gid == 0)
 		return failed(user, EPERM);
-	if (setgroups(0, NULL) != 0)
+	gr = group ? getgrnam(group) : NULL;
+	if (setgroups(gr ? 1 : 0, gr ? &gr->gr_gid : NULL) != 0)
 		return failed("setgroups", errno);
 	if (setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0)
 		return failed("setresgid", errno);

@@ -11,4 +11,7 @@
  */
 int privilege_drop(const char *user);
 
+/* Likewise, with another group beside its own, if there is such a group. */
+int privilege_become(const char *user, const char *group);
+
 #endif

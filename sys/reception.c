@@ -1,18 +1,15 @@
 /*
  * What a session asks of the world: who a recipient is (deliver knows), where
- * content goes (to deliver, by way of a file in the spool when it is long),
- * what time it is, and who is told (the log).
+ * content goes (sys/custody knows), what time it is, and who is told (the
+ * log).
  */
 #include "sys/reception.h"
 
 #include <poll.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "mail/content.h"
 #include "sys/courier.h"
-#include "sys/io.h"
 
 void reception_put_peer(struct log *l, const struct reception *r)
 {
@@ -25,13 +22,6 @@ void reception_put_peer(struct log *l, const struct reception *r)
 	}
 	netaddr_put(&b, &r->set.peer);
 	log_str(l, "peer", buf_str(&b));
-}
-
-static void host_lookup(void *self, const struct addr *to, struct verdict *v)
-{
-	const struct reception *r = self;
-
-	courier_lookup(to, r->set.local ? REQUEST_LOCAL : 0, v);
 }
 
 /* Our own address as a literal is a local domain, RFC 5321 4.1.3. */
@@ -65,6 +55,20 @@ static bool host_is_relayed(void *self, const struct addr *to)
 	       conf_has_domain(&r->conf->relay_domains, addr_domain(to));
 }
 
+/* Whoever is not local is one of those that we forward for. */
+static void host_lookup(void *self, const struct addr *to, struct verdict *v)
+{
+	const struct reception *r = self;
+	unsigned flags = r->set.local ? REQUEST_LOCAL : 0;
+
+	if (to->host == HOST_NONE || host_is_local(self, to))
+		courier_lookup(to, flags, v);
+	else if (r->conf->relay_recipients)
+		courier_lookup(to, flags | REQUEST_RELAY, v);
+	else
+		*v = (struct verdict){ VERDICT_DONE, STR("2.1.5"), STR("") };
+}
+
 /* Received names the user of a local client; he is asked for but once. */
 static void learn_user(struct reception *r)
 {
@@ -80,51 +84,32 @@ static void learn_user(struct reception *r)
 static int host_open(void *self, struct str *id)
 {
 	struct reception *r = self;
-	int rc = spool_name(r->name);
+	int rc = custody_open(&r->custody, (int64_t)time(NULL));
 
 	if (rc < 0)
 		return rc;
 	learn_user(r);
-	*id = str_skip(str_of(r->name), 1);
-	return 0;
-}
-
-/* Only deliver wants the file, and by descriptor: nothing can be left. */
-static int make_file(struct reception *r)
-{
-	int fd = spool_create(r->name);
-
-	if (fd < 0)
-		return fd;
-	(void)spool_remove(r->name);
-	r->message_fd = fd;
+	*id = str_of(r->custody.name);
 	return 0;
 }
 
 static int host_write(void *self, struct str content)
 {
 	struct reception *r = self;
-	int rc = r->message_fd < 0 ? make_file(r) : 0;
 
-	if (rc < 0)
-		return rc;
-	rc = io_write_file(r->message_fd, content);
-	if (rc < 0)
-		log_errno("spool-write", r->name, -rc);
-	return rc;
+	return custody_write(&r->custody, r->session, content);
 }
 
-static void log_rcpt(void *self, unsigned rcpt, const struct verdict *v)
+static void log_rcpt(
+    void *self, unsigned rcpt, const char *event, const struct verdict *v)
 {
-	static const char *const fates[] = { "stored", "deferred", "refused",
-		"deferred" };
 	const struct reception *r = self;
 	const struct session *s = r->session;
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf b = BUF(text);
 	struct log l;
 
-	log_begin(&l, LOGL_INFO, fates[v->kind]);
+	log_begin(&l, LOGL_INFO, event);
 	log_str(&l, "id", str_of(s->id_text));
 	session_from_put(s, &b);
 	log_str(&l, "from", buf_str(&b));
@@ -144,29 +129,15 @@ static void host_commit(
     void *self, const struct session *s, struct str rest, struct verdict *v)
 {
 	struct reception *r = self;
-	int rc = 0;
 
-	if (r->message_fd >= 0 || rest.n > courier_content_max())
-		rc = host_write(r, rest);
-	if (rc < 0) {
-		*v = content_fault(rc);
-		return;
-	}
-	courier_store(s, r->set.local ? REQUEST_LOCAL : 0, r->message_fd, rest,
-	    log_rcpt, r, v);
-	if (v->kind == VERDICT_DONE) {
-		v->status = STR("2.0.0");
-		v->text = str_of(s->id_text);
-	}
+	custody_commit(&r->custody, s, rest, v);
 }
 
 static void host_close(void *self)
 {
 	struct reception *r = self;
 
-	if (r->message_fd >= 0)
-		close(r->message_fd);
-	r->message_fd = -1;
+	custody_close(&r->custody);
 }
 
 /* Octets in the socket that we have not read. */
@@ -211,7 +182,9 @@ static bool host_has_room(void *self, uint64_t size_bytes)
 
 void reception_host(struct reception *r, struct session_host *h)
 {
-	r->message_fd = -1;
+	custody_init(&r->custody);
+	r->custody.tell = log_rcpt;
+	r->custody.self = r;
 	*h = (struct session_host){
 		.self = r,
 		.lookup = host_lookup,

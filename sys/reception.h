@@ -1,6 +1,6 @@
 /*
  * The host of an SMTP session (struct session_host) in smtpd: lookups and
- * messages by way of sys/courier, content in sys/spool, one log line for each
+ * messages by way of sys/courier and sys/custody, one log line for each
  * recipient and each refused command.
  */
 #ifndef SYS_RECEPTION_H
@@ -8,9 +8,9 @@
 
 #include "mail/session.h"
 #include "sys/conf.h"
+#include "sys/custody.h"
 #include "sys/log.h"
 #include "sys/peer.h"
-#include "sys/spool.h"
 
 enum { RECEPTION_USER_MAX = 64 };
 
@@ -20,9 +20,8 @@ struct reception {
 	int in; /* the client's octets come from here */
 	struct session *session;
 	struct session_setup set;
-	int message_fd; /* the file of the message at hand; -1: it has none */
-	char name[SPOOL_NAME_MAX];
 	char user[RECEPTION_USER_MAX]; /* set.user points here */
+	struct custody custody;        /* of the message at hand */
 };
 
 /* Fills in *h to serve r->session; conf, peer, in and set are given. */

@@ -20,7 +20,7 @@ ssize_t source_read(const struct source *s, char *to, size_t max, uint64_t at)
 		return (ssize_t)rest.n;
 	}
 	do
-		n = pread(s->fd, to, max, (off_t)at);
+		n = pread(s->fd, to, max, (off_t)(s->start + at));
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n == 0 && max > 0 ? -EIO : n;
 }

@@ -10,7 +10,8 @@
 #include "mail/str.h"
 
 struct source {
-	int fd;         /* read from its start; -1: in memory */
+	int fd;         /* -1: in memory */
+	uint64_t start; /* where in the file it begins */
 	uint64_t size;  /* octets */
 	struct str all; /* in memory; lives as long as its owner says */
 };

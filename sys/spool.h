@@ -7,7 +7,8 @@
 
 #include "mail/str.h"
 
-enum { SPOOL_NAME_MAX = 20 }; /* a letter, 16 hexadecimal digits, NUL */
+/* "q", 12 digits of seconds, 16 hexadecimal digits, NUL */
+enum { SPOOL_NAME_MAX = 30 };
 
 /*
  * Opens SPOOL/queue on descriptor `fd`; makes both when they are missing and
@@ -15,14 +16,25 @@ enum { SPOOL_NAME_MAX = 20 }; /* a letter, 16 hexadecimal digits, NUL */
  */
 int spool_open(const char *spool, int fd);
 
-/* A name of 64 random bits for a message.  0 or -errno, logged. */
-int spool_name(char name[SPOOL_NAME_MAX]);
+/* The final name of a message that came at now_s, with 64 random bits in it.
+ * 0 or -errno, logged. */
+int spool_name(char name[SPOOL_NAME_MAX], int64_t now_s);
 
-/* A new file of that name, open for reading and writing.  The descriptor or
- * -errno, logged. */
+/* A new file, open for reading and writing, under the temporary name that
+ * belongs to this one ("t" in the place of "q").  The descriptor or -errno,
+ * logged. */
 int spool_create(const char *name);
 
-/* Takes the name away; an open descriptor keeps the content. */
+/*
+ * Makes it last under its final name, locked for us from its first moment
+ * there until `fd` is closed everywhere.  0 or -errno, logged: then it has to
+ * be removed.  *named: it has its final name, whatever came of it.
+ */
+int spool_commit(const char *name, int fd, bool *named);
+
+/* Takes the name away, temporary or final; an open descriptor keeps the
+ * content.  0 or -errno, logged. */
+int spool_forget(const char *name);
 int spool_remove(const char *name);
 
 /*

@@ -27,8 +27,7 @@ enum {
 	RESTART_S = 1
 };
 
-/* The program beside our own. */
-static int find(const char *name, char *room, size_t max)
+int starter_program(const char *name, char *room, size_t max)
 {
 	ssize_t n = readlink("/proc/self/exe", room, max);
 	struct buf b = { .p = room, .cap = max };
@@ -101,7 +100,7 @@ static void wait_and_run(int fd, const char *path, const char *conf_path)
 int starter_on_demand(const char *conf_path)
 {
 	char path[PATH_ROOM];
-	int pair[2], rc = find("deliver", path, sizeof(path));
+	int pair[2], rc = starter_program("deliver", path, sizeof(path));
 	pid_t pid;
 
 	if (rc == 0 &&
@@ -202,7 +201,7 @@ int starter_keep(const char *conf_path, const char *run_directory)
 {
 	char path[PATH_ROOM], text[PATH_ROOM];
 	struct buf address = BUF(text);
-	int rc = find("deliver", path, sizeof(path));
+	int rc = starter_program("deliver", path, sizeof(path));
 	int alive[2];
 	pid_t pid;
 

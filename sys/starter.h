@@ -8,6 +8,9 @@
 
 #include "mail/str.h"
 
+/* The path of the program beside our own, with its NUL.  0 or -errno. */
+int starter_program(const char *name, char *room, size_t max);
+
 /*
  * For one session: a socket that leads to a deliver which is only executed
  * when the first request is sent.  The descriptor or -errno, logged.

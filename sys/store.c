@@ -14,11 +14,12 @@
 #include "sys/sandbox.h"
 
 /*
- * A regular file of the size that was told, readable, and made by the peer
- * itself (by smtpd's user, when the peer was root as it connected).
+ * A regular file of the size that was told, or with a part of it where it was
+ * told, readable, and made by the peer itself (by smtpd's user, when the peer
+ * was root as it connected).
  */
 static bool is_message(
-    const struct store *s, int fd, uint64_t peer, uint64_t size)
+    const struct store *s, int fd, uint64_t peer, uint64_t start, uint64_t size)
 {
 	struct stat st;
 	int flags = fcntl(fd, F_GETFL);
@@ -26,9 +27,12 @@ static bool is_message(
 	if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY ||
 	    fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
-	return (uint64_t)st.st_size == size &&
-	       (st.st_uid == peer || (peer == 0 && s->smtpd_uid != (uid_t)-1 &&
-					 st.st_uid == s->smtpd_uid));
+	if (start == 0 ? (uint64_t)st.st_size != size
+		       : (uint64_t)st.st_size < start ||
+			     (uint64_t)st.st_size - start < size)
+		return false;
+	return st.st_uid == peer || (peer == 0 && s->smtpd_uid != (uid_t)-1 &&
+					st.st_uid == s->smtpd_uid);
 }
 
 static void deliver(const struct store *s, struct job *j, struct str sender,
@@ -69,15 +73,16 @@ static int take_file(
     int sock, const struct store *s, struct job *j, struct str rest, int fd)
 {
 	struct str sender;
-	uint64_t peer, size;
+	uint64_t peer, start, size;
 
 	if (plan_number(&rest, UINT32_MAX, &peer) != 0 ||
+	    plan_number(&rest, INT64_MAX, &start) != 0 ||
 	    plan_number(&rest, INT64_MAX, &size) != 0 ||
 	    plan_field(&rest, &sender) != 0)
 		return -EBADMSG;
-	if (!is_message(s, fd, peer, size))
+	if (!is_message(s, fd, peer, start, size))
 		return io_send_record(sock, STR("x"), -1);
-	deliver(s, j, sender, (struct source){ fd, size, STR("") });
+	deliver(s, j, sender, (struct source){ fd, start, size, STR("") });
 	return answer(sock, j);
 }
 
@@ -89,7 +94,7 @@ static int take_message(
 
 	if (plan_field(&rest, &sender) != 0)
 		return -EBADMSG;
-	deliver(s, j, sender, (struct source){ -1, rest.n, rest });
+	deliver(s, j, sender, (struct source){ -1, 0, rest.n, rest });
 	return answer(sock, j);
 }
 

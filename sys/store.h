@@ -21,7 +21,7 @@ struct store {
  * Serves a SEQPACKET socket until it ends, then returns.  Records to it:
  *
  *   R address plan				one per recipient
- *   S peer-uid size reverse-path  + fd		the message: answered
+ *   S peer-uid start size reverse-path + fd	the message: answered
  *   M reverse-path content			likewise, as mail/request.h says
  *   X						forget the recipients
  *

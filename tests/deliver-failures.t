@@ -181,7 +181,7 @@ def store_worker_killed_at_work():
     os.kill(pid, signal.SIGSTOP)
     r.rcpt('alice')
     with r.message(b'x\n') as f:
-        r.send(record('S', '2', ''), f.fileno())
+        r.send(record('S', '0', '2', ''), f.fileno())
     time.sleep(0.1)
     os.kill(pid, signal.SIGKILL)
     assert r.receive('s')[0] == 'L'
@@ -197,7 +197,7 @@ def peer_gone_at_work():
     os.kill(pid, signal.SIGSTOP)
     r.rcpt('alice')
     with r.message(b'x\n') as f:
-        r.send(record('S', '2', ''), f.fileno())
+        r.send(record('S', '0', '2', ''), f.fileno())
     r.close()
     time.sleep(0.1)
     os.kill(pid, signal.SIGCONT)
@@ -312,7 +312,7 @@ def a_short_line():
     for m in many:
         m.rcpt('alice')
         with m.message(b'x\n') as f:
-            m.send(record('S', '2', ''), f.fileno())
+            m.send(record('S', '0', '2', ''), f.fileno())
     assert [m.receive('s')[0] for m in many] == ['D'] * 60
     assert len(p.messages()) == 60
     assert len(d.workers(True)) <= WORKERS
@@ -334,7 +334,7 @@ def deaf_peer():
     for i in range(1000):
         deaf.rcpt('alice')
     with deaf.message(b'x\n') as f:
-        deaf.send(record('S', '2', ''), f.fileno())
+        deaf.send(record('S', '0', '2', ''), f.fileno())
     assert r.deliver(['bob']) == 'D'
     assert until(lambda: len(p.messages()) == 1)
     verdicts = [deaf.receive('s')[0] for _ in range(1000)]

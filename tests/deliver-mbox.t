@@ -163,7 +163,7 @@ def many_at_once():
         for c in conns:
             c.rcpt('alice')
             with c.message(b'Subject: n\n\nx\n') as f:
-                c.send(record('S', '14', 'a@b'), f.fileno())
+                c.send(record('S', '0', '14', 'a@b'), f.fileno())
         assert [c.receive('s')[0] for c in conns] == ['D'] * 20
     box_ = mailbox.mbox(mbox(p))
     assert len(box_) == 100
@@ -179,7 +179,7 @@ def fcntl_lock():
     fcntl.lockf(f, fcntl.LOCK_EX)
     r.rcpt('alice')
     with r.message(b'x\n') as m:
-        r.send(record('S', '2', ''), m.fileno())
+        r.send(record('S', '0', '2', ''), m.fileno())
     time.sleep(0.5)
     assert os.stat(mbox(p)).st_size == size
     f.close()
@@ -198,7 +198,7 @@ def one_user_has_not_all_workers():
     for c in waiting:
         c.rcpt('alice')
         with c.message(b'x\n') as m:
-            c.send(record('S', '2', ''), m.fileno())
+            c.send(record('S', '0', '2', ''), m.fileno())
     for _ in range(3):
         assert r.deliver(['bob']) == 'D'
     f.close()
@@ -212,7 +212,7 @@ def dot_lock():
         pass
     r.rcpt('alice')
     with r.message(b'x\n') as m:
-        r.send(record('S', '2', ''), m.fileno())
+        r.send(record('S', '0', '2', ''), m.fileno())
     time.sleep(0.5)
     assert os.stat(mbox(p)).st_size == 0
     os.unlink(mbox(p) + '.lock')
@@ -283,7 +283,7 @@ def dropped():
         pass
     r.rcpt('alice')
     with r.message(b'x\n') as m:
-        r.send(record('S', '2', ''), m.fileno())
+        r.send(record('S', '0', '2', ''), m.fileno())
     worker = until(lambda: d.workers(True))[0]
     child, = until(lambda: d.children(worker))
 

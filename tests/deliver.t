@@ -432,7 +432,7 @@ def hostile():
     writeonly = os.open(p.path('w'), os.O_WRONLY | os.O_CREAT)
     os.write(writeonly, b'x\n')
     R = (record('R', '0', 'alice', 'here.example', 'alice@here.example'),)
-    S = record('S', '2', 'a@b')
+    S = record('S', '0', '2', 'a@b')
     long = 'x' * 65
     cases = {
         'an unknown letter': [(b'Z',)],
@@ -448,7 +448,7 @@ def hostile():
         'a slash in a domain': [(record('L', '0', 'a', '../x'),)],
         'a line end in an address': [
             (record('R', '0', 'alice', '', 'alice\nX: y'),)],
-        'a line end in a sender': [R, (record('S', '2', 'a\nX: y'), fd)],
+        'a line end in a sender': [R, (record('S', '0', '2', 'a\nX: y'), fd)],
         'flags that are none': [(record('L', '9', 'alice', ''),)],
         'flags that are no number': [(record('L', '-1', 'alice', ''),)],
         'a uid that is none': [(record('U', '99999999999'),)],
@@ -461,11 +461,16 @@ def hostile():
         'R with one': [(R[0][0:], fd)],
         'a pipe': [R, (S, pipe[0])],
         'a directory': [R, (S, os.open('/', os.O_RDONLY))],
-        'a device': [R, (record('S', '0', ''), os.open('/dev/null',
+        'a device': [R, (record('S', '0', '0', ''), os.open('/dev/null',
                                                        os.O_RDONLY))],
-        'a size too big': [R, (record('S', '3', ''), fd)],
-        'a size too small': [R, (record('S', '1', ''), fd)],
-        'a negative size': [R, (record('S', '-2', ''), fd)],
+        'a size too big': [R, (record('S', '0', '3', ''), fd)],
+        'a size too small': [R, (record('S', '0', '1', ''), fd)],
+        'a negative size': [R, (record('S', '0', '-2', ''), fd)],
+        'a start behind the end': [R, (record('S', '3', '0', ''), fd)],
+        'a part that is not there': [R, (record('S', '1', '2', ''), fd)],
+        'a sum that overflows': [
+            R, (record('S', '9223372036854775807', '2', ''), fd)],
+        'a negative start': [R, (record('S', '-1', '1', ''), fd)],
         'a descriptor not to be read': [R, (S, writeonly)],
     }
     if os.geteuid() == 0:

@@ -11,7 +11,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import tap
-from dialogue import Dialogue, Player, check_mail
+import qfile
+from dialogue import Dialogue, Player, check_mail, check_queue
 from postern import Client, Postern, until
 
 ALIASES = '''
@@ -38,6 +39,7 @@ def wait_for_mail(d, p):
         until(lambda: not p.rubbish() and
               sum(len(p.names(b)) for b in BOXES) >= want, 2)
     check_mail(d, BOXES, p.take)
+    check_queue(d, qfile.take(p))
 
 
 class Listener:
@@ -111,6 +113,7 @@ class OneSession:
             proc.returncode, self.p.logged()[-500:])
         self.p.procs.remove(proc)
         check_mail(d, BOXES, self.p.take)
+        check_queue(d, qfile.take(self.p))
         assert not self.p.rubbish(), self.p.rubbish()
 
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 
 #include "policy.h"
@@ -63,6 +64,7 @@ static const struct policy_rule rules[] = {
 	ALLOW("lseek", NO_CONDITION),
 	ALLOW_NARROW("_llseek", NO_CONDITION),
 	ALLOW("pwrite64", NO_CONDITION),
+	ALLOW("flock", INT(1, LOCK_EX | LOCK_NB)),	/* it is still ours */
 	ALLOW("ftruncate", NO_CONDITION),
 	ALLOW_NARROW("ftruncate64", NO_CONDITION),
 
@@ -107,4 +109,4 @@ static const struct policy_rule rules[] = {
 /* clang-format on */
 
 const struct policy policy_smtpd = { "smtpd", rules,
-	sizeof(rules) / sizeof(rules[0]) };
+	sizeof(rules) / sizeof(rules[0]), 0 };

@@ -18,11 +18,14 @@ MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 USERS = {
     '_postern': (20100, '/usr/sbin/nologin'),
     '_postern-deliver': (20101, '/usr/sbin/nologin'),
+    '_postern-queue': (20102, '/usr/sbin/nologin'),
     'alice': (20001, '/bin/sh'),
     'bob': (20002, '/bin/sh'),
     'carol': (20003, '/bin/sh'),
     'daemonish': (20004, '/usr/sbin/nologin'),
 }
+
+MEMBERS = {'_postern': '_postern-queue'}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _done = None
@@ -53,7 +56,8 @@ def _overlay(etc, name, lines, directory):
 def _accounts(directory):
     passwd = ['%s:x:%d:%d::%s/home/%s:%s\n' % (n, u, u, directory, n, sh)
               for n, (u, sh) in USERS.items()]
-    group = ['%s:x:%d:\n' % (n, u) for n, (u, _) in USERS.items()]
+    group = ['%s:x:%d:%s\n' % (n, u, MEMBERS.get(n, ''))
+             for n, (u, _) in USERS.items()]
     _overlay('/etc/passwd', 'passwd', passwd, directory)
     _overlay('/etc/group', 'group', group, directory)
 

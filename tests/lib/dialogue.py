@@ -19,6 +19,8 @@ Each line of a file is one of
                    other mailboxes have none
   M: TEXT          line of the content of alice's only message; M> without LF
   T: REGEX         is found in the trace fields of that message
+  queue N          at the end N messages are new in the queue; otherwise none
+  Q: REGEX         is found in its only file, ahead of the content
 
 C lines without S between them go out in one segment.  In C and M, \\r \\n \\t
 \\0 \\\\ and \\xHH are octets and {TEXT*N} is TEXT, N times.
@@ -72,6 +74,7 @@ class Dialogue:
         self.conf, self.peer, self.whole = {}, 'tcp', False
         self.steps = []         # (kind, value)
         self.mail, self.content, self.trace = {}, None, []
+        self.queued, self.envelope = 0, []
         with open(path, encoding='utf-8', newline='\n') as f:
             for line in f.read().split('\n')[:-1]:
                 self._line(line)
@@ -94,6 +97,10 @@ class Dialogue:
             self.steps.append((what, Reply(rest) if rest else None))
         elif key == 'T:':
             self.trace.append(value)
+        elif key == 'Q:':
+            self.envelope.append(value)
+        elif key == 'queue':
+            self.queued = int(value)
         elif key == 'mail':
             name, count = value.split()
             low, _, high = count.partition('-')
@@ -234,6 +241,16 @@ class Player:
             self.c.fill()
         assert not self.c.input, 'unasked: %r' % self.c.input[:200]
         self.c.close()
+
+
+def check_queue(d, found):
+    """Compares the files of the queue (qfile.QFile) with the dialogue."""
+    assert len(found) == d.queued, '%d messages in the queue, wanted %d' % (
+        len(found), d.queued)
+    for q in found:
+        head = q.octets[:q.start].decode('utf-8', 'surrogateescape')
+        for p in d.envelope:
+            assert re.search(p, head, re.M), 'no %r in %r' % (p, head)
 
 
 def check_mail(d, boxes, take):

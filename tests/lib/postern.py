@@ -239,8 +239,12 @@ class Postern:
         os.mkdir(self.path('libexec'))
         for name in ('smtpd', 'deliver'):
             shutil.copy(os.path.join(BUILD, name), self.path('libexec', name))
+        # not beside smtpd, which would start it
+        os.mkdir(self.path('aside'))
+        shutil.copy(os.path.join(BUILD, 'queue'), self.path('aside', 'queue'))
         self.smtpd = self.path('libexec', 'smtpd')
         self.deliver = self.path('libexec', 'deliver')
+        self.queue = self.path('aside', 'queue')
 
     def uid(self, name):
         if self.multi:
@@ -261,7 +265,11 @@ class Postern:
     def _directories(self, users):
         one = not self.multi
         self._mkdir('spool', '_postern', 0o755)
-        self._mkdir('spool/queue', '_postern', 0o3770)
+        self._mkdir('spool/queue', '_postern-queue', 0o3770)
+        if not one:
+            os.chown(self.path('spool', 'queue'),
+                     self.uid('_postern-queue'), self.uid('_postern'))
+            os.chmod(self.path('spool', 'queue'), 0o3770)
         self._mkdir('run', '_postern', 0o755)
         self._mkdir('root-mailbox', '_postern-deliver', 0o700)
         self._mkdir('home', 'alice', 0o755)

@@ -81,11 +81,12 @@ class Requests:
         self.send(record('R', str(flags), local, domain,
                          address or '%s@%s' % (local, domain)))
 
-    def store(self, content, sender='a@away.example', n=1, size=None):
+    def store(self, content, sender='a@away.example', n=1, size=None,
+              start=0):
         """The verdicts on the n recipients named before."""
         with self.message(content) as f:
-            self.send(record('S', str(len(content) if size is None else size),
-                             sender), f.fileno())
+            self.send(record('S', str(start), str(
+                len(content) if size is None else size), sender), f.fileno())
         return [tuple(self.receive('s')) for _ in range(n)]
 
     def deliver(self, to, content=b'Subject: x\n\nx\n', flags=0, **more):

@@ -15,18 +15,20 @@ pure() {
 		$1 == "U" && !($2 in good) { print file, $2 }'
 }
 
-# The programs need libc and nothing else, and no function that starts a
-# shell or loads code.
+# smtpd and deliver need libc and nothing else; no program has a function that
+# starts a shell or loads code.
 links() {
 	for p in smtpd deliver; do
 		readelf -d "$B/$p" | grep NEEDED | grep -v '\[libc\.so\.6\]'
 		nm -Du "$B/$p" | grep -wE 'system|popen|dlopen|execl[pe]?|execvp'
 	done
+	nm -Du "$B/queue" | grep -wE 'system|popen|dlopen|exec[lv][pe]*'
+
 	:
 }
 
 hardened() {
-	for p in smtpd deliver; do
+	for p in smtpd deliver queue; do
 		readelf -h "$B/$p" | grep -q 'Type:.*DYN' || echo "$p: no PIE"
 		readelf -d "$B/$p" | grep -q BIND_NOW || echo "$p: lazy binding"
 		readelf -lW "$B/$p" | grep -q GNU_RELRO || echo "$p: no RELRO"
@@ -57,7 +59,7 @@ reproducible() {
 	for n in one two; do
 		make -s -j"$jobs" B="$B/lint/$n" all || echo "$n: not built"
 	done
-	for p in smtpd deliver; do
+	for p in smtpd deliver queue; do
 		cmp "$B/lint/one/$p" "$B/lint/two/$p"
 	done
 	rm -rf "$B/lint/two"

@@ -43,7 +43,7 @@ confined() {
 			grep -vE "^($home):"
 	done <<-EOT
 		openssl/ tls\.c|sys/tls-client\.c
-		unbound\.h sys/dns\.c
+		unbound\.h sys/unbound\.c
 		systemd/ queue\.c|sys/journal\.c
 		seccomp\.h sys/policy/[a-z-]*\.[ch]
 		linux/landlock\.h sys/[a-z-]*\.[ch]

@@ -19,8 +19,8 @@ traps() {
 	for u in "$units"/*.socket; do
 		grep -q '^TriggerLimitIntervalSec=0$' "$u" || echo "$u: can fail"
 	done
-	for u in "$units"/postern-smtpd.service "$units"/postern-deliver.service
-	do
+	for u in smtpd deliver queue; do
+		u=$units/postern-$u.service
 		grep -q '^StartLimitIntervalSec=0$' "$u" || echo "$u: can fail"
 		grep -q '^KillMode=mixed$' "$u" || echo "$u: kills sessions"
 	done
@@ -33,6 +33,7 @@ uninstall() {
 silent 'systemd-analyze verify' verify
 gate 'exposure of smtpd is at most 1.0' exposure postern-smtpd.service 10
 gate 'exposure of deliver is at most 2.0' exposure postern-deliver.service 20
+gate 'exposure of queue is at most 2.0' exposure postern-queue.service 20
 silent 'directives that must and must not be there' traps
 silent 'nothing is set-uid or set-gid' setid
 silent 'make uninstall leaves no file' uninstall

@@ -143,6 +143,8 @@ PROBE(change_dir, chdir("/"))
 PROBE(new_root, chroot("/"))
 PROBE(stat_shadow, syscall(STAT_CALL, AT_FDCWD, "/etc/shadow", outside, 0))
 PROBE(statx_shadow, syscall(SYS_statx, AT_FDCWD, "/etc/shadow", 0, 0, outside))
+PROBE(lock_and_wait, flock(SANDBOX_SPOOL_FD, LOCK_EX))
+PROBE(unlocks, flock(SANDBOX_SPOOL_FD, LOCK_UN))
 PROBE(read_xattr, getxattr("/etc/passwd", "user.x", outside, 8))
 PROBE(new_openat2, syscall(437, SANDBOX_SPOOL_FD, "existing", outside, 24))
 
@@ -280,6 +282,8 @@ static const struct probe probes[] = {
 	{ "chroot", new_root, KILLED },
 	{ "stat of /etc/shadow", stat_shadow, EACCES },
 	{ "statx of /etc/shadow", statx_shadow, ENOSYS },
+	{ "flock that waits", lock_and_wait, KILLED },
+	{ "flock that gives up a lock", unlocks, KILLED },
 	{ "getxattr", read_xattr, KILLED },
 	{ "openat2", new_openat2, KILLED },
 	{ "socket of AF_INET", make_inet, KILLED },

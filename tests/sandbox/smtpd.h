@@ -94,6 +94,7 @@ static inline int message(void)
 	if (read(fd, b, 8) != 8 || memcmp(b, "Message\n", 8) != 0)
 		return WRONG;
 	STEP(sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
+	STEP(flock(fd, LOCK_EX | LOCK_NB));
 	STEP(linkat(SANDBOX_SPOOL_FD, "tmp", SANDBOX_SPOOL_FD, "final", 0));
 	STEP(unlinkat(SANDBOX_SPOOL_FD, "tmp", 0));
 	STEP(syscall(SYS_renameat2, SANDBOX_SPOOL_FD, "final", SANDBOX_SPOOL_FD,

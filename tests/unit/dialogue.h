@@ -32,7 +32,7 @@ static struct {
 	unsigned low[BOXES], high[BOXES];
 	struct str local_domains, relay_domains;
 	uint64_t size_limit;
-	unsigned rcpt_limit;
+	unsigned rcpt_limit, queued;
 	bool outside, local, normalize;
 } d;
 
@@ -194,6 +194,8 @@ static void read_line(struct str line)
 		read_event(value);
 	else if (str_starts(line, STR("config ")))
 		read_config(str_skip(line, 7));
+	else if (str_starts(line, STR("queue ")))
+		d.queued = (unsigned)(line.p[6] - '0');
 	else if (str_starts(line, STR("mail ")))
 		read_mail(str_skip(line, 5));
 	else if (str_eq(line, STR("peer outside")))

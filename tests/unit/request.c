@@ -16,8 +16,8 @@ static const struct {
 	    { S("0"), S("alice"), S("here.example") }, S("") },
 	{ S("L1\0a b\r\n\xff\0\0"), 0, { S("1"), S("a b\r\n\xff"), S("") }, S("") },
 	{ S("R0\0a\0b\0a@b\0"), 0, { S("0"), S("a"), S("b"), S("a@b") }, S("") },
-	{ S("S12\0a@b\0"), 0, { S("12"), S("a@b") }, S("") },
-	{ S("S12\0\0"), 0, { S("12"), S("") }, S("") },
+	{ S("S0\0" "12\0a@b\0"), 0, { S("0"), S("12"), S("a@b") }, S("") },
+	{ S("S0\0" "12\0\0"), 0, { S("0"), S("12"), S("") }, S("") },
 	{ S("Ma@b\0x\n"), 0, { S("a@b") }, S("x\n") },
 	{ S("M\0a\0\0b"), 0, { S("") }, S("a\0\0b") },
 	{ S("M\0"), 0, { S("") }, S("") },
@@ -39,7 +39,7 @@ static const struct {
 	{ S("L0\0alice\0here"), REQUEST_BAD, { S("") }, S("") },
 	{ S("R0\0a\0b\0"), REQUEST_BAD, { S("") }, S("") },
 	{ S("R0\0a\0b\0c\0d\0"), REQUEST_BAD, { S("") }, S("") },
-	{ S("S12\0"), REQUEST_BAD, { S("") }, S("") },
+	{ S("S0\0" "12\0"), REQUEST_BAD, { S("") }, S("") },
 };
 
 static const struct {

@@ -1,0 +1,246 @@
+/*
+ * queue: calls strangers.  One pass over the messages that smtpd has put into
+ * the queue, or a look at them; then it ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/conf.h"
+#include "sys/log.h"
+#include "sys/pass.h"
+#include "sys/privilege.h"
+#include "sys/qdir.h"
+#include "sys/qlist.h"
+#include "sys/queued.h"
+#include "sys/sandbox.h"
+#include "sys/bell.h"
+
+enum { WINDOW_FDS = 2048, LOCK_TRIES = 50, LOCK_PAUSE_MS = 100 };
+
+struct options {
+	const char *conf_path, *id;
+	char verb; /* a letter of the usage, 0: a pass */
+	bool json;
+};
+
+static int usage(void)
+{
+	static const char text[] =
+	    "usage: queue [-C conf] [-a]\n"
+	    "       queue [-C conf] -l [--json]\n"
+	    "       queue [-C conf] -r ID | -d ID | -h ID | -H ID\n";
+
+	(void)!write(2, text, sizeof(text) - 1);
+	return EX_USAGE;
+}
+
+static int say(int code, const char *id, const char *text)
+{
+	fprintf(stderr, "queue: %s%s%s\n", id ? id : "", id ? ": " : "", text);
+	return code;
+}
+
+static int read_options(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "C:alr:d:h:H:", longs, NULL)) != -1)
+		switch (c) {
+		case 'C':
+			o->conf_path = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case 'a':
+		case 'l':
+		case 'r':
+		case 'd':
+		case 'h':
+		case 'H':
+			if (o->verb != 0)
+				return usage();
+			o->verb = (char)c;
+			o->id = optarg;
+			break;
+		default:
+			return usage();
+		}
+	if (optind < argc || (o->json && o->verb != 'l'))
+		return usage();
+	if (o->id && !qdir_is_name(str_of(o->id)))
+		return say(EX_DATAERR, o->id, "no identifier of a message");
+	return 0;
+}
+
+static const struct conf *configuration(const char *path)
+{
+	static struct conf conf;
+	char text[512];
+	struct buf why = BUF(text);
+	struct log l;
+
+	if (conf_read(&conf, path, &why) == 0)
+		return &conf;
+	log_begin(&l, LOGL_ERR, "configuration");
+	log_str(&l, "error", buf_str(&why));
+	log_end(&l);
+	return NULL;
+}
+
+/* Messages in hand are open files, and each carrier is a socket. */
+static void raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < WINDOW_FDS) {
+		r.rlim_cur = r.rlim_max < WINDOW_FDS ? r.rlim_max : WINDOW_FDS;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int run_pass(
+    const struct options *o, const struct conf *conf, struct qdir *d, int wake)
+{
+	struct pass p = { .conf = conf,
+		.dir = d,
+		.all = o->verb == 'a',
+		.only = o->verb == 'r' ? o->id : NULL,
+		.wake_fd = wake,
+		.progress = isatty(2) == 1 };
+	struct pass_tally t;
+
+	raise_limits();
+	if (pass_run(&p, &t) < 0)
+		return EX_TEMPFAIL;
+	if (p.only && !t.found)
+		return say(EX_NOINPUT, o->id, "not in the queue");
+	if (p.only && t.busy)
+		return say(EX_TEMPFAIL, o->id, "is being delivered now");
+	return EX_OK;
+}
+
+/* Locked, and really a message; waits a little for a pass that has it. */
+static int take(struct queued *q, const struct qdir *d, const char *id)
+{
+	struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+	struct queued_reader r;
+	struct qfile_head h;
+	int rc = queued_open(q, d, id);
+
+	if (rc == QUEUED_GONE)
+		return say(EX_NOINPUT, id, "not in the queue");
+	if (rc != 0)
+		return say(EX_NOINPUT, id, "cannot be opened");
+	rc = queued_lock(q);
+	for (int i = 0; rc == QUEUED_BUSY && i < LOCK_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		rc = queued_lock(q);
+	}
+	if (rc == QUEUED_BUSY)
+		return say(EX_TEMPFAIL, id, "is being delivered now");
+	if (rc != 0)
+		return say(EX_NOINPUT, id, "not in the queue");
+	if (queued_head(&r, q, &h) != 0)
+		return say(EX_DATAERR, id, "not a message of this version");
+	return 0;
+}
+
+static int operate(const struct options *o, struct qdir *d)
+{
+	struct queued q;
+	struct log l;
+	int rc = take(&q, d, o->id);
+
+	if (rc != 0)
+		return rc;
+	if (o->verb == 'd') {
+		rc = qdir_remove(d, o->id);
+		if (rc == 0)
+			rc = qdir_sync(d);
+	} else {
+		rc = queued_set_held(&q, o->verb == 'h');
+		if (rc == 0)
+			rc = queued_sync(&q);
+	}
+	queued_close(&q);
+	log_begin(&l, LOGL_NOTICE,
+	    o->verb == 'd'   ? "deleted"
+	    : o->verb == 'h' ? "held"
+			     : "released");
+	log_str(&l, "id", str_of(o->id));
+	log_u64(&l, "by-uid", getuid());
+	if (rc == 0)
+		log_end(&l);
+	return rc < 0 ? EX_IOERR : EX_OK;
+}
+
+static int work(
+    const struct options *o, const struct conf *conf, struct qdir *d, int wake)
+{
+	switch (o->verb) {
+	case 'l':
+		return qlist_print(d, o->json) < 0 ? EX_IOERR : EX_OK;
+	case 'd':
+	case 'h':
+	case 'H':
+		return operate(o, d);
+	default:
+		return run_pass(o, conf, d, wake);
+	}
+}
+
+/* 0, 1 and 2 are never a file that we open. */
+static void fill_standard_fds(void)
+{
+	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
+	       fcntl(0, F_GETFD) < 0)
+		if (open("/dev/null", O_RDWR) < 0)
+			_exit(EX_OSERR);
+}
+
+int main(int argc, char **argv)
+{
+	static struct options o;
+	static struct qdir dir;
+	const struct conf *conf;
+	int wake = BELL_NONE, rc;
+
+	tzset();
+	umask(0007);
+	log_open("queue", SANDBOX_LOG_FD); /* by syslog, if 2 is closed */
+	fill_standard_fds();
+	rc = read_options(&o, argc, argv);
+	if (rc != 0)
+		return rc;
+	conf = configuration(o.conf_path);
+	/* first of all, whatever else is wrong: see sys/bell.h */
+	if (o.verb == 0 || o.verb == 'a')
+		wake = bell_open(conf ? conf->run_directory : "/run/postern");
+	if (!conf)
+		return EX_CONFIG;
+	if (!qdir_is_ours(conf->spool))
+		return say(EX_NOPERM, NULL,
+		    "the queue belongs to _postern-queue: root may do this");
+	qdir_make(conf->spool);
+	if (privilege_become("_postern-queue", "_postern") < 0)
+		return EX_CONFIG;
+	rc = qdir_open(&dir, conf->spool);
+	if (rc < 0)
+		return rc == -EACCES ? EX_NOPERM : EX_CANTCREAT;
+	return work(&o, conf, &dir, wake);
+}

@@ -1,0 +1,163 @@
+/*
+ * Queue files for reading.  The pass has looked at the file before; it is
+ * still read as strictly here, for what is wrong must not be sent.
+ */
+#include "sys/parcel.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BLOCK = 64 * 1024 };
+
+static ssize_t read_at(int fd, char *to, size_t max, uint64_t at)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, to, max, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int read_rcpt(
+    struct parcel *p, uint64_t at, struct qfile_rcpt *r, size_t *used)
+{
+	ssize_t n = read_at(p->fd, p->rcpt_octets, sizeof(p->rcpt_octets), at);
+
+	if (n < 0)
+		return (int)n;
+	return qfile_get_rcpt(
+		   str_at(p->rcpt_octets, (size_t)n), r, used, NULL) == 0
+		   ? 0
+		   : -EINVAL;
+}
+
+/* Where the content begins: behind the last recipient. */
+static int skip_rcpts(struct parcel *p)
+{
+	static char block[BLOCK];
+	uint64_t at = p->content_at;
+	unsigned left = p->head.nrcpt;
+
+	while (left > 0) {
+		ssize_t n = read_at(p->fd, block, sizeof(block), at);
+		struct str s = str_at(block, n > 0 ? (size_t)n : 0);
+		unsigned before = left;
+
+		if (n < 0)
+			return (int)n;
+		while (left > 0) {
+			struct qfile_rcpt r;
+			size_t used;
+			int rc = qfile_get_rcpt(s, &r, &used, NULL);
+
+			if (rc == QFILE_MORE)
+				break;
+			if (rc != 0)
+				return -EINVAL;
+			s = str_skip(s, used);
+			at += used;
+			left--;
+		}
+		if (left == before)
+			return -EINVAL; /* the file ends here */
+	}
+	p->content_at = at;
+	return 0;
+}
+
+static int find_end(struct parcel *p)
+{
+	char text[QFILE_END_OCTETS];
+	struct stat st;
+	uint64_t octets;
+	uint32_t crc;
+	ssize_t n;
+
+	if (fstat(p->fd, &st) != 0)
+		return -errno;
+	if ((uint64_t)st.st_size < p->content_at + sizeof(text))
+		return -EINVAL;
+	p->content_end = (uint64_t)st.st_size - sizeof(text);
+	n = read_at(p->fd, text, sizeof(text), p->content_end);
+	if (n < 0)
+		return (int)n;
+	if (qfile_get_end(str_at(text, (size_t)n), &octets, &crc) != 0 ||
+	    octets != p->content_end)
+		return -EINVAL;
+	return 0;
+}
+
+static int sum_content(struct parcel *p)
+{
+	static char block[BLOCK];
+	uint64_t at = p->content_at;
+	ssize_t n;
+
+	p->sum = (struct wire_sum){ 0 };
+	while ((n = parcel_read(p, &at, block, sizeof(block))) > 0)
+		wire_add(&p->sum, str_at(block, (size_t)n));
+	return (int)n;
+}
+
+int parcel_open(struct parcel *p, int fd)
+{
+	ssize_t n;
+	size_t used;
+	int rc;
+
+	p->fd = fd;
+	p->nrcpt = 0;
+	n = read_at(fd, p->head_octets, sizeof(p->head_octets), 0);
+	if (n < 0)
+		return (int)n;
+	if (qfile_get_head(
+		str_at(p->head_octets, (size_t)n), &p->head, &used, NULL) != 0)
+		return -EINVAL;
+	p->content_at = used;
+	rc = skip_rcpts(p);
+	if (rc == 0)
+		rc = find_end(p);
+	return rc == 0 ? sum_content(p) : rc;
+}
+
+int parcel_add_rcpt(struct parcel *p, uint64_t at)
+{
+	struct qfile_rcpt r;
+	size_t used;
+	int rc;
+
+	if (p->nrcpt == QFILE_RCPT_MAX)
+		return -E2BIG;
+	if (at >= p->content_at)
+		return -EINVAL;
+	rc = read_rcpt(p, at, &r, &used);
+	if (rc == 0)
+		p->rcpt_at[p->nrcpt++] = at;
+	return rc;
+}
+
+int parcel_rcpt(struct parcel *p, unsigned i, struct qfile_rcpt *r)
+{
+	size_t used;
+
+	if (i >= p->nrcpt)
+		return -EINVAL;
+	return read_rcpt(p, p->rcpt_at[i], r, &used);
+}
+
+ssize_t parcel_read(const struct parcel *p, uint64_t *at, char *to, size_t max)
+{
+	uint64_t left = *at < p->content_end ? p->content_end - *at : 0;
+	ssize_t n;
+
+	if (left == 0)
+		return 0;
+	n = read_at(p->fd, to, max < left ? max : (size_t)left, *at);
+	if (n == 0)
+		return -EIO; /* it has become shorter */
+	if (n > 0)
+		*at += (uint64_t)n;
+	return n;
+}

@@ -1,0 +1,139 @@
+/*
+ * Destinations.  A key is a letter and a text:
+ *
+ *	L local		RUN/smtp, ordinary SMTP into the mailboxes here
+ *	S smarthost	the key smarthost
+ *	R domain	the hops of `route domain`
+ *	D domain	MX look-up
+ *	A [literal]	that address
+ */
+#include "sys/route.h"
+
+#include "mail/addr.h"
+
+/* Hops alike mean one destination, so the first domain with them names it. */
+static unsigned hops_of(const struct conf_routes *r, struct str domain,
+    struct hop *hop, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->n && n < max; i++)
+		if (str_eq(r->v[i].domain, domain))
+			hop[n++] = r->v[i].hop;
+	return n;
+}
+
+static bool has_route(const struct conf_routes *r, struct str domain)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (str_eq(r->v[i].domain, domain))
+			return true;
+	return false;
+}
+
+static bool same_hops(
+    const struct conf_routes *r, struct str one, struct str other)
+{
+	struct hop a[CONF_HOPS_MAX], b[CONF_HOPS_MAX];
+	unsigned n = hops_of(r, one, a, CONF_HOPS_MAX);
+
+	if (n != hops_of(r, other, b, CONF_HOPS_MAX))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		char left[HOP_TEXT_MAX], right[HOP_TEXT_MAX];
+		struct buf l = BUF(left), m = BUF(right);
+
+		hop_put(&l, &a[i]);
+		hop_put(&m, &b[i]);
+		if (!str_eq(buf_str(&l), buf_str(&m)))
+			return false;
+	}
+	return n > 0;
+}
+
+static int put_key(struct buf *key, char letter, struct str text)
+{
+	buf_putc(key, letter);
+	buf_put(key, text);
+	return key->full ? ROUTE_BAD : 0;
+}
+
+int route_key(const struct conf *c, struct str address, struct buf *key)
+{
+	const struct conf_routes *r = &c->routes;
+	struct addr a;
+	struct str domain;
+
+	if (addr_mailbox(address, ADDR_BARE_OK | ADDR_UTF8_OK, &a) != 0)
+		return ROUTE_BAD;
+	domain = addr_domain(&a);
+	if (a.host == HOST_NONE || conf_has_domain(&c->local_domains, domain))
+		return put_key(key, 'L', STR("local"));
+	if (has_route(r, domain))
+		for (unsigned i = 0; i < r->n; i++)
+			if (same_hops(r, r->v[i].domain, domain))
+				return put_key(key, 'R', r->v[i].domain);
+	if (c->smarthost.n > 0)
+		return put_key(key, 'S', STR("smarthost"));
+	return put_key(key, a.host == HOST_LITERAL ? 'A' : 'D', domain);
+}
+
+static void local_hop(const struct conf *c, struct buf *room, struct hop *hop)
+{
+	struct str path;
+
+	buf_putz(room, c->run_directory);
+	buf_putz(room, "/smtp");
+	path = buf_str(room);
+	*hop = (struct hop){ .kind = HOP_SMTP,
+		.tls = HOP_TLS_MAY,
+		.unix_socket = true,
+		.host = path };
+}
+
+void route_carrier(const struct conf *c, struct str key, struct buf *room,
+    struct carrier *carrier)
+{
+	struct str text = str_skip(key, 1);
+
+	*carrier = (struct carrier){ .hostname = c->hostname,
+		.dns = { c->resolver, c->trust_anchor, c->dnssec },
+		.credentials = c->credentials };
+	switch (key.n > 0 ? key.p[0] : 'D') {
+	case 'L':
+		local_hop(c, room, &carrier->hop[0]);
+		carrier->nhops = 1;
+		break;
+	case 'S':
+		carrier->nhops = c->smarthost.n;
+		for (unsigned i = 0; i < c->smarthost.n; i++)
+			carrier->hop[i] = c->smarthost.v[i];
+		break;
+	case 'R':
+		carrier->nhops =
+		    hops_of(&c->routes, text, carrier->hop, CARRIER_HOPS);
+		break;
+	case 'A':
+		carrier->hop[0] =
+		    (struct hop){ .kind = HOP_SMTP, .port = 25, .host = text };
+		carrier->nhops = 1;
+		break;
+	default:
+		carrier->domain = text;
+	}
+}
+
+bool route_is_final(const struct conf *c, struct str key)
+{
+	struct carrier carrier;
+	char text[HOP_PATH_MAX];
+	struct buf room = BUF(text);
+
+	route_carrier(c, key, &room, &carrier);
+	return carrier.nhops > 0 && carrier.hop[0].kind == HOP_LMTP;
+}
+
+struct str route_name(struct str key)
+{
+	return str_skip(key, 1);
+}
