@@ -218,6 +218,15 @@ int io_move_fd(int fd, int to)
 	return rc;
 }
 
+int io_raise_fd(int fd, int min)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, min);
+	int err = errno;
+
+	close(fd);
+	return high < 0 ? -err : high;
+}
+
 void io_close_range(unsigned first, unsigned last)
 {
 	if (syscall(SYS_close_range, first, last, 0) == 0)
