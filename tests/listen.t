@@ -383,6 +383,7 @@ def proxy_relay():
 
 def proxy_many():
     """Numbers of descriptors that mean something are not used up."""
+    need_network()
     p = Postern({'proxy-networks': '127.0.0.1', 'source-limit': '50'})
     p.port = free_port()
     p.start()
