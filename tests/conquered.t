@@ -194,7 +194,7 @@ FORBIDDEN = '''
  recvmmsg setsockopt getsockopt getsockname getpeername
  dup dup2 dup3 fcntl pipe pipe2 eventfd2 epoll_create1 epoll_ctl signalfd4
  timerfd_create inotify_init1 fanotify_init memfd_create memfd_secret
- splice tee vmsplice sendfile copy_file_range pread64 preadv pwritev
+ ftruncate splice tee vmsplice sendfile copy_file_range pread64 preadv pwritev
  mprotect pkey_mprotect mremap msync mlock shmget shmat semget msgget mq_open
  userfaultfd io_uring_setup io_uring_enter io_uring_register io_setup
  bpf perf_event_open keyctl add_key request_key
@@ -425,6 +425,22 @@ def sends(w, c, to, octets, *fds):
     return c.send(octets, *fds, to=to)
 
 
+def log(w):
+    """It can add to the log, and not take away from it."""
+    with open(w.p.log, 'rb') as f:
+        before = f.read()
+    c = w.conquer()
+    c.call('lseek', 2, 0, os.SEEK_SET)
+    line = b'event=forged\n'
+    assert c.must('write', 2, line, len(line)) == len(line)
+    assert c.must('pwrite64', 2, line, len(line), 0) == len(line)
+    c.close()
+    assert w.tell(of_another, 'ftruncate', 2, 0) == KILLED
+    with open(w.p.log, 'rb') as f:
+        assert f.read().startswith(before + line + line)
+    w.unharmed()
+
+
 def descriptors(w):
     """They go to deliver, as far as it takes them, and nowhere else."""
     for to in 0, 1, 2, SPOOL:
@@ -497,6 +513,7 @@ TESTS = (
     (paths, 'no file that it did not make'),
     (what_is_left, 'what is left to it'),
     (memory, 'no code, no memory of others'),
+    (log, 'the log stays as it is'),
     (descriptors, 'its descriptors reach nobody'),
 )
 

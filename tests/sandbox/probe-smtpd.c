@@ -138,6 +138,7 @@ PROBE(make_dir, mkdirat(SANDBOX_SPOOL_FD, "d", 0700))
 PROBE(make_symlink, symlinkat("/etc/passwd", SANDBOX_SPOOL_FD, "s"))
 PROBE(make_fifo, mknodat(SANDBOX_SPOOL_FD, "f", S_IFIFO | 0600, 0))
 PROBE(read_link, readlinkat(SANDBOX_SPOOL_FD, "existing", outside, 8))
+PROBE(empties, ftruncate(2, 0))
 PROBE(change_mode, fchmod(SANDBOX_SPOOL_FD, 0777))
 PROBE(change_dir, chdir("/"))
 PROBE(new_root, chroot("/"))
@@ -275,6 +276,7 @@ static const struct probe probes[] = {
 	{ "symlink in the queue", make_symlink, KILLED },
 	{ "fifo in the queue", make_fifo, KILLED },
 	{ "readlink", read_link, KILLED },
+	{ "ftruncate of the log", empties, KILLED },
 	{ "fchmod of the queue", change_mode, KILLED },
 	{ "chdir", change_dir, KILLED },
 	{ "chroot", new_root, KILLED },
