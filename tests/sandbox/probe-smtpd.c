@@ -224,22 +224,6 @@ PROBE(process_control, prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
 PROBE(another_filter, syscall(SYS_seccomp, 1, 0, 0))
 PROBE(sets_clock, syscall(SYS_clock_settime, 0, 0))
 
-#ifdef __x86_64__
-/* Call 20 is writev for x86_64 and getpid for the gate of i386. */
-static int old_gate(void)
-{
-	long r;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(r)
-			 : "a"(20)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return r < 0 ? WRONG : OK;
-}
-
-PROBE(x32, syscall(0x40000000 + SYS_getpid))
-#endif
-
 /* clang-format off */
 static const struct probe probes[] = {
 	{ "a message is written, named, passed on and removed", message, OK },
