@@ -139,11 +139,13 @@ ssize_t io_recv_record(int sock, struct buf *b, int *fd, int flags)
 	if (n < 0)
 		return -errno;
 	if (take_fds(&m, fd) > 1 ||
-	    (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+	    (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+		n = -EMSGSIZE;
+	if (n <= 0) { /* an empty record is the end, whatever came with it */
 		if (*fd >= 0)
 			close(*fd);
 		*fd = -1;
-		return -EMSGSIZE;
+		return n;
 	}
 	b->n = (size_t)n;
 	return n;

@@ -95,7 +95,11 @@ def lengths(w):
                 record('R', '0', 'a', '', 'x' * (n + 386)):
             got, ended = w.tell((octets,))
             assert ended and not got, (n, octets[:20])
-    assert w.tell((b'',)) == ('', True), 'an empty record is the end'
+    fd = w.mine()
+    for fds in (), (fd,), (fd, fd):
+        got = w.tell((b'', *fds))
+        assert got == ('', True), 'an empty record is the end'
+    os.close(fd)
     w.unharmed()
 
 
