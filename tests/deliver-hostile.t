@@ -13,9 +13,9 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import sabotage
 import tap
-from hostile import ALICE, GOOD, USERS, Target, heard
+from hostile import ALICE, GOOD, USERS, Target, deaf, heard
 from postern import HOST, Postern, until
-from request import LOCAL, Deliver, Ended, record
+from request import LOCAL, WORKERS, Deliver, Ended, record
 
 t = tap.Tap()
 
@@ -23,10 +23,12 @@ t = tap.Tap()
 # --- records -----------------------------------------------------------------
 
 def accepted(letter, nfields, nfds, open_):
-    """What mail/request.h allows."""
-    return (letter in GOOD and nfields == len(GOOD[letter]) and
+    """What mail/request.h allows.  Behind the field of M is the content,
+    whatever it looks like."""
+    return (letter in GOOD and (nfields == len(GOOD[letter]) or
+                                letter == 'M' and nfields > 1) and
             nfds == (letter == 'S') and
-            (letter in 'RS' if open_ else letter != 'S'))
+            (letter in 'RSM' if open_ else letter not in 'SM'))
 
 
 def every_record(w):
@@ -44,7 +46,7 @@ def every_record(w):
         # with R open, U is the end of the connection, too
         assert ended == (not want or letter == 'R'), (letter, fields, nfds,
                                                       open_, got)
-        return letter == 'S' and want
+        return letter in 'SM' and want
 
     for open_ in False, True:
         for letter, good in GOOD.items():
@@ -58,7 +60,7 @@ def every_record(w):
                 assert w.tell(*([first] if open_ else []),
                               (octets,))[1], code
     os.close(fd)
-    assert mail == 1
+    assert mail == 1 + 6
     w.unharmed(mail)
 
 
@@ -69,13 +71,13 @@ def sequences(w):
         (fd,) if letter == 'S' else ()) for letter in GOOD}
     mail = 0
     for n in range(1, 5):
-        for i in range(4 ** n):
-            letters = ['ULRS'[i // 4 ** k % 4] for k in range(n)]
+        for i in range(5 ** n):
+            letters = ['ULRSM'[i // 5 ** k % 5] for k in range(n)]
             good, open_, stored = True, 0, 0
             for letter in letters:
                 if good and accepted(letter, len(GOOD[letter]),
                                      letter == 'S', open_ > 0):
-                    stored += letter == 'S'
+                    stored += letter in 'SM'
                     open_ = open_ + 1 if letter == 'R' else 0
                 else:
                     good = False
@@ -84,6 +86,26 @@ def sequences(w):
             mail += stored
     os.close(fd)
     w.unharmed(mail)
+
+
+def contents(w):
+    """What comes without a file has its limit, and none but that."""
+    first, most, mail = (record('R', *ALICE),), 64 * 1024, 0
+    for sender in '', 'a@b', 'x' * 386:
+        for n in 0, 1, 2048, most - 1, most, most + 1, most + 2048, 140000:
+            got = w.tell(first, (record('M', sender) + b'\0' * n,))
+            assert got == (('D', False) if n <= most else ('', True)), n
+            mail += n <= most
+            for m in w.p.take():
+                assert len(m.split(b'\n', 2)[2]) == n
+    for text in ('a\nb', 'x' * 387, '\x7f', 'a\rb'):
+        assert w.tell(first, (record('M', text) + b'x\n',))[1], text
+    for n in range(0, 256, 16):
+        content = bytes(range(n, n + 16)) * 3
+        assert w.tell(first, (record('M', '') + content,)) == ('D', False)
+        message, = w.p.take()
+        assert message.split(b'\n', 2)[2] == content
+    w.unharmed()
 
 
 def lengths(w):
@@ -419,7 +441,9 @@ def cut_in_maildir(w):
     cut_short(one, 1 << 20, 'L')
     cut_short(one, 0, 'L')
     one.unharmed()
-    cut_short(one, 4 << 20, 'L')    # the block that was read had more
+    cut_short(one, 4 << 20, 'D')    # it is as long as it was said to be
+    message, = one.p.take()
+    assert len(message.split(b'\n', 2)[2]) == 3 << 20
     one.unharmed()
     one.p.clean()
 
@@ -531,11 +555,41 @@ def gone(w):
     w.unharmed()
 
 
+# --- deaf peers --------------------------------------------------------------
+
+def deaf_and_gone(w):
+    """What is not heard holds nobody up."""
+    for c in deaf(w):
+        c.close()
+    assert until(lambda: w.good.deliver(['bob']) == 'D', 5), 'still busy'
+    w.unharmed(WORKERS + 1)
+
+
+class Siege:
+    """Peers that do not go, and take no answers either."""
+
+    def __init__(self):
+        self.w = Target()
+        self.peers = deaf(self.w)
+
+    def ends(self):
+        """Ten seconds, and their places are others'."""
+        w = self.w
+        assert until(lambda: w.good.deliver(['bob']) == 'D', 20, 0.2)
+        assert until(lambda: w.p.logged().count(
+            'does not take its answers') == WORKERS)
+        for c in self.peers:
+            c.close()
+        w.unharmed(WORKERS + 1)
+
+
 Postern()       # the first one isolates this process
+siege = Siege()
 target = Target()
 for test, about in (
         (every_record, 'every letter, number of fields and of descriptors'),
         (sequences, 'every order of four requests'),
+        (contents, 'messages without a file'),
         (lengths, 'records of every length'),
         (fields, 'fields that smtpd would not send'),
         (names, 'names that are nobody'),
@@ -551,7 +605,9 @@ for test, about in (
         (cut_in_lmtp, 'cut short: no end of the message for LMTP'),
         (recipients_alone, 'recipients without end'),
         (lookups, 'floods of questions'),
-        (gone, 'a peer that hangs up at every point')):
+        (gone, 'a peer that hangs up at every point'),
+        (deaf_and_gone, 'peers that hang up without having listened')):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         t.run(about, test, target)
+t.run('deaf peers in all workers hold them for ten seconds', siege.ends)
 t.done()

@@ -4,11 +4,11 @@ import os
 import tempfile
 
 from postern import Postern, until
-from request import Deliver, Ended, Requests, record
+from request import WORKERS, Deliver, Ended, Requests, record
 
-WORKERS = 20
 ALICE = ('0', 'alice', 'here.example', 'alice@here.example')
-GOOD = {'U': ('0',), 'L': ALICE[:3], 'R': ALICE, 'S': ('2', 'a@b')}
+GOOD = {'U': ('0',), 'L': ALICE[:3], 'R': ALICE, 'S': ('2', 'a@b'),
+        'M': ('a@b',)}
 USERS = ('alice', 'bob', 'carol', 'root')
 
 
@@ -131,3 +131,15 @@ def heard(c):
             letters += chr(data[1] if data[:1] in b'ls' else data[0])
     except (Ended, ConnectionResetError):
         return letters, True
+
+
+def deaf(w):
+    """Peers in all workers, each with more answers than it has room for."""
+    peers = [w.peer() for _ in range(WORKERS)]
+    for c in peers:
+        for _ in range(600):
+            c.rcpt('alice')
+        with c.message(b'x\n') as f:
+            c.send(record('S', '2', ''), f.fileno())
+    assert until(lambda: len(w.p.names()) == WORKERS)
+    return peers
