@@ -6,99 +6,20 @@ the kernel has no Landlock is shown as what it is.  With both C libraries."""
 import errno
 import os
 import signal
-import socket
 import stat
 import struct
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
-import box
 import conquered
 import postern
 import tap
-from conquered import (CREATE_RULESET, DELIVER, PARENT, RESTRICT_SELF, SPOOL,
-                       UNCHANGED, Conquered, Killed, numbers, without)
-from postern import Postern, split_trace, until
+from conquered import (CREATE_RULESET, CWD, DELIVER, DONE, KILLED, NEW, OTHERS,
+                       PARENT, RESTRICT_SELF, SPOOL, World, numbers, without)
+from postern import Postern, until
 from request import Deliver, record
 
 t = tap.Tap()
-NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
-CWD = UNCHANGED - 99        # AT_FDCWD
-OTHERS = 't0123456789abcdef'
-KILLED, DONE = 'killed', 'done'
-
-
-class World:
-    """An installation with things in it that are none of smtpd's business,
-    though its user could reach them."""
-
-    def __init__(self, build, landlock):
-        postern.BUILD = build
-        self.p = p = Postern({'source-limit': '1000'})
-        conquered.install(p)
-        self.landlock = landlock
-        self.deliver = Deliver(p)
-        p.start(preexec_fn=None if landlock else without(CREATE_RULESET))
-        p._mkdir('outside', '_postern', 0o777)
-        self.secret = p.write('outside/secret', 'secret\n')
-        p.own(self.secret, '_postern')
-        who = {}
-        if p.multi:
-            uid = box.USERS['_postern'][0]
-            who = {'user': uid, 'group': uid, 'extra_groups': []}
-        self.bystander = p.popen(['sleep', '600'], **who)
-        self.other = self.conquer()
-        self.others_fd = self.other.create(OTHERS, b'mail of another\n')
-        self.killed = 0
-
-    def conquer(self):
-        return Conquered(self.p.client())
-
-    def queue(self):
-        return sorted(os.listdir(self.p.path('spool', 'queue')))
-
-    def tell(self, attack, *args):
-        """What came of attack(world, session) in a session of its own."""
-        c = self.conquer()
-        try:
-            r = attack(self, c, *args)
-        except Killed:
-            self.killed += 1
-            return KILLED
-        finally:
-            c.close()
-        return DONE if r >= 0 else errno.errorcode[-r]
-
-    def unharmed(self):
-        """Everybody else and everything else is as it was."""
-        p = self.p
-        with open(self.secret) as f:
-            assert f.read() == 'secret\n'
-        assert os.listdir(p.path('outside')) == ['secret']
-        assert self.bystander.poll() is None, 'the bystander is dead'
-        assert self.queue() == [OTHERS], self.queue()
-        assert os.listdir(p.path('spool')) == ['queue']
-        self.other.must('lseek', self.others_fd, 0, os.SEEK_SET)
-        text = bytearray(64)
-        n = self.other.must('read', self.others_fd, text, 64)
-        assert text[:n] == b'mail of another\n', text
-        assert p.listener.poll() is None and self.deliver.proc.poll() is None
-        log = until(lambda: p.logged().count('Bad system call') >=
-                    self.killed and p.logged())
-        assert log and log.count('Bad system call') == self.killed, (
-            'not all of the %d died of a forbidden call' % self.killed)
-        assert 'worker-died' not in log, log[-500:]
-        assert p.take() == []
-        c = p.client()
-        c.hello()
-        assert c.mail()[0] == 250, 'mail does not flow'
-        c.quit()
-        assert len(p.take()) == 1
-
-    def close(self):
-        self.other.close()
-        self.p.clean()
 
 
 # --- what it is for ----------------------------------------------------------

@@ -441,6 +441,7 @@ def of_its_own():
 def inherited():
     """What whoever starts us has left open is not for a stranger's session."""
     p = Postern()
+    need_network()
     with socket.create_server(('127.0.0.1', 0)) as s, \
             open(p.write('secret', 'x')) as f:
         c = Client(s.getsockname())

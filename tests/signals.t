@@ -19,7 +19,7 @@ import tap
 from postern import Closed, Postern, split_trace, until
 from request import Deliver
 
-SIGNALS = int(os.environ.get('STORM_SIGNALS', 100000))
+SIGNALS = int(os.environ.get('STORM_SIGNALS', 30000))
 CLIENTS, PATIENCE = 4, 120
 
 t = tap.Tap()

@@ -32,7 +32,7 @@ class Target:
 
     def peer(self):
         """A connection of smtpd's own user."""
-        if os.geteuid() != 0 or not self.p.multi:
+        if os.geteuid() != 0:
             return Requests(self.d.path, self.uid)
         os.seteuid(self.uid)
         try:
