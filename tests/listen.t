@@ -40,6 +40,11 @@ def need_network():
         raise tap.Skip('needs root and a network namespace')
 
 
+def need_root():
+    if os.geteuid() != 0:
+        raise tap.Skip('needs root to look into a locked-in process')
+
+
 def turned_away(client, status):
     """The only reply is a 421 with this status; then the end."""
     code, lines = client.reply()
@@ -568,6 +573,7 @@ def delivers(p):
 
 def child_dies():
     """A session that is killed takes nobody with it."""
+    need_root()
     p = listening()
     a = greeted(p.client())
     first = p.sessions()
@@ -588,6 +594,7 @@ def waiting(p):
 def spare():
     """The one that waits for the next client ends when the configuration
     changes; one that is killed is not missed."""
+    need_root()
     p = listening()
     greeted(p.client()).quit()
     assert until(lambda: len(waiting(p)) == 1), waiting(p)
@@ -609,6 +616,7 @@ def spare():
 
 def spare_and_deliver():
     """It does not wait on for a deliver that has gone."""
+    need_root()
     p = Postern()
     d = Deliver(p)
     p.start()
