@@ -241,11 +241,11 @@ int main(int argc, char **argv)
 	tzset();
 	umask(0007); /* the queue pass, of our group, reads what we write */
 	log_open("smtpd", SANDBOX_LOG_FD);
+	if (listen_inherit(&o.listeners) < 0)
+		return fail("LISTEN_FDS: not a listening socket");
 	rc = parse(&o, argc, argv);
 	if (rc != 0)
 		return rc;
-	if (listen_inherit(&o.listeners) < 0)
-		return fail("LISTEN_FDS: not a listening socket");
 	if (o.listeners.n > 0)
 		return run_listener(&o);
 	return run_one(&o);

@@ -21,11 +21,13 @@
  * L asks at RCPT whether the recipient can be had; F says that it also leads
  * to addresses of other hosts, which only a queue can serve.  R repeats the
  * recipient for the message at hand: deliver believes nothing that it has not
- * looked up itself.  A small message comes whole in M, behind the NUL of its only
- * field: it costs no file.  With the first R the connection holds a worker,
- * until S or M is answered, the connection ends, or ten seconds pass.  When one of the
- * recipients cannot be settled now (L or F) nothing is stored for any of them
- * and no verdict is D: those that could have been stored are L.
+ * looked up itself.  A small message comes whole in M, behind the NUL of its
+ * only field: it costs no file.  With the first R the connection holds a
+ * worker, until S or M is answered, the connection ends, or ten seconds pass
+ * (not counting lookups, but never more than five minutes).  Who does not take
+ * a verdict for ten seconds is hung up on, the message stored or not.  When
+ * one of the recipients cannot be settled now (L or F) nothing is stored for
+ * any of them and no verdict is D: those that could have been stored are L.
  *
  * The reverse-path is text without brackets, empty for the null one.
  */

@@ -5,7 +5,6 @@
 #include "sys/acceptor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -315,12 +314,9 @@ static void wind_up(struct acceptor *a, const sigset_t *while_waiting)
 static void move_up(struct listeners *l)
 {
 	for (unsigned i = 0; i < l->n; i++) {
-		int fd = fcntl(l->v[i].fd, F_DUPFD_CLOEXEC, SANDBOX_FREE_FD);
-
-		if (fd < 0)
-			continue;
-		close(l->v[i].fd);
-		l->v[i].fd = fd;
+		l->v[i].fd = io_raise_fd(l->v[i].fd, SANDBOX_FREE_FD);
+		if (l->v[i].fd < 0) /* poll passes it over */
+			log_errno("listen", "descriptor", -l->v[i].fd);
 	}
 }
 
@@ -382,9 +378,9 @@ int acceptor_run(struct acceptor *a, const struct conf *conf)
 	state.conf = conf;
 	memset(&state.seen, 0, sizeof(state.seen));
 	(void)stat(conf_path(a->conf_path), &state.seen);
+	raise_limit();
 	move_up(a->listeners);
 	never_delay(a->listeners);
-	raise_limit();
 	take_signals(&while_waiting);
 	while (!must_stop) {
 		if (turn(a, &while_waiting, patience(a)))

@@ -14,7 +14,11 @@
 #include "sys/job.h"
 #include "sys/poller.h"
 
-enum { TURNS = 64 }; /* requests in a row before others have theirs */
+enum {
+	TURNS = 64, /* requests in a row before others have theirs */
+	/* Octets that smtpd puts before a message; it makes one line. */
+	SIZE_MARGIN = 64 * 1024
+};
 
 static const struct verdict busy = { VERDICT_LATER, { "4.3.2", 5 },
 	{ "too busy, try again later", 25 } };
@@ -287,8 +291,15 @@ static bool is_text(struct str s, size_t max)
 	return true;
 }
 
+/* No message is larger, whoever sends it. */
+static uint64_t size_max(const struct poller *p)
+{
+	return p->conf->now ? p->conf->now->message_size_limit + SIZE_MARGIN
+			    : INT64_MAX;
+}
+
 /* Fields as smtpd makes them; it may be that it is no longer smtpd. */
-static bool is_sane(const struct request *r)
+static bool is_sane(const struct poller *p, const struct request *r)
 {
 	uint64_t n, most = REQUEST_LOCAL;
 
@@ -297,7 +308,7 @@ static bool is_sane(const struct request *r)
 		return str_u64(r->field[0], &n) == 0 && n <= UINT32_MAX;
 	case 'S':
 		return str_u64(r->field[0], &n) == 0 && n <= INT64_MAX &&
-		       str_u64(r->field[1], &n) == 0 && n <= INT64_MAX &&
+		       str_u64(r->field[1], &n) == 0 && n <= size_max(p) &&
 		       is_text(r->field[2], ADDR_TEXT_MAX);
 	case 'M':
 		return is_text(r->field[0], ADDR_TEXT_MAX);
@@ -359,7 +370,7 @@ static const char *take(struct poller *p, unsigned c, struct str record, int fd)
 		return "a descriptor too many or too few";
 	if (k->nrcpt > 0 ? !r.rule->open : !r.rule->idle)
 		return "a request out of order";
-	if (!is_sane(&r))
+	if (!is_sane(p, &r))
 		return "a field that is not allowed";
 	if (r.letter == 'S' || r.letter == 'M') {
 		hand_over(p, c, &r, record, fd);

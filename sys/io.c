@@ -139,11 +139,13 @@ ssize_t io_recv_record(int sock, struct buf *b, int *fd, int flags)
 	if (n < 0)
 		return -errno;
 	if (take_fds(&m, fd) > 1 ||
-	    (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+	    (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+		n = -EMSGSIZE;
+	if (n <= 0) { /* an empty record is the end, whatever came with it */
 		if (*fd >= 0)
 			close(*fd);
 		*fd = -1;
-		return -EMSGSIZE;
+		return n;
 	}
 	b->n = (size_t)n;
 	return n;
@@ -216,6 +218,15 @@ int io_move_fd(int fd, int to)
 	rc = dup3(fd, to, O_CLOEXEC) < 0 ? -errno : to;
 	close(fd);
 	return rc;
+}
+
+int io_raise_fd(int fd, int min)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, min);
+	int err = errno;
+
+	close(fd);
+	return high < 0 ? -err : high;
 }
 
 void io_close_range(unsigned first, unsigned last)

@@ -23,8 +23,9 @@ int io_write_all(int fd, struct str s, int64_t deadline_ms);
 int io_write_file(int fd, struct str s);
 
 /* One record of a SEQPACKET socket, with at most one descriptor (*fd, -1:
- * none; close-on-exec).  The count, 0 at the end, or -errno; a record that
- * does not fit `b`, or that has more descriptors, is -EMSGSIZE. */
+ * none; close-on-exec).  The count, 0 at the end (which an empty record is,
+ * too), or -errno; a record that does not fit `b`, or that has more
+ * descriptors, is -EMSGSIZE.  *fd is -1 unless there are octets. */
 ssize_t io_recv_record(int sock, struct buf *b, int *fd, int flags);
 
 /* Sends one record, with a descriptor unless fd < 0.  0 or -errno. */
@@ -37,6 +38,10 @@ int io_connect_unix(const char *path, int type);
 
 /* Moves fd to the number `to`, close-on-exec.  `to` or -errno. */
 int io_move_fd(int fd, int to);
+
+/* Moves fd to the first number from `min` on that is free, close-on-exec.
+ * That number, or -errno; fd is closed in any case. */
+int io_raise_fd(int fd, int min);
 
 /* Closes every descriptor from `first` to `last`. */
 void io_close_range(unsigned first, unsigned last);

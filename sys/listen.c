@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sys/io.h"
+#include "sys/log.h"
 
 enum { LISTEN_FIRST_FD = 3, BACKLOG = 1024 };
 
@@ -39,7 +40,7 @@ static int add(struct listeners *l, int fd)
 	return 0;
 }
 
-int listen_inherit(struct listeners *l)
+static int inherit(struct listeners *l)
 {
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	uint64_t n, owner;
@@ -54,6 +55,19 @@ int listen_inherit(struct listeners *l)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");
+	return rc;
+}
+
+int listen_inherit(struct listeners *l)
+{
+	int rc = inherit(l);
+	unsigned first = LISTEN_FIRST_FD + l->n, keep = (unsigned)log_fd();
+
+	if (keep != ~0u && keep >= first) {
+		io_close_range(first, keep - 1);
+		first = keep + 1;
+	}
+	io_close_range(first, ~0u);
 	return rc;
 }
 

@@ -20,8 +20,10 @@ struct listeners {
 	struct listener v[LISTEN_MAX];
 };
 
-/* Takes over what LISTEN_FDS and LISTEN_PID give, and unsets them.  0 or
- * -errno (something that is no listening socket: -EINVAL). */
+/* Takes over what LISTEN_FDS and LISTEN_PID give, and unsets them.  Nobody
+ * asked for anything else above 2: it is closed, but for the log.  To be called
+ * before anything is opened.  0 or -errno (something that is no listening
+ * socket: -EINVAL). */
 int listen_inherit(struct listeners *l);
 
 /*

@@ -27,7 +27,8 @@ enum {
 	POLLER_LINE_MS = 5000, /* to wait in line ... */
 	POLLER_STUCK_MS =
 	    1000, /* ... but not when no worker moved for so long */
-	POLLER_OPEN_MS = 10000, /* from the first R to S */
+	POLLER_OPEN_MS = 10000, /* from the first R to S, lookups apart */
+	POLLER_DEAF_MS = 10000, /* to take a verdict */
 	POLLER_STORE_MS = 300000,
 	POLLER_LOOKUP_MS = 32000, /* a little more than it gives itself */
 	POLLER_SPARE_MS = 60000, /* an idle store worker, and an idle deliver */
@@ -77,6 +78,8 @@ struct storer {
 	bool busy;        /* it holds recipients or stores */
 	bool old;         /* made for an older configuration */
 	int64_t since_ms; /* bound, storing or idle */
+	int64_t bound_ms; /* from the first R on, however many follow */
+	int64_t stuck_ms; /* a verdict for its connection waits since then */
 	unsigned due;     /* verdicts that S still has to bring */
 	unsigned events;
 	/* A record that could not be sent yet, to it or from it. */

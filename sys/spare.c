@@ -22,8 +22,8 @@ struct call {
 
 /* --- the accept loop ---------------------------------------------------- */
 
-/* What stands between the standard descriptors and the fixed ones, and above
- * those, is the loop's: its listeners, and its ends of other sessions. */
+/* What stands above the fixed numbers is the loop's: its listeners, and its
+ * ends of other sessions; and so would be what stands below them. */
 static void become_child(int fd)
 {
 	if (dup3(fd, SANDBOX_PARENT_FD, O_CLOEXEC) < 0)
@@ -33,18 +33,33 @@ static void become_child(int fd)
 	io_close_range(SANDBOX_FREE_FD, ~0u);
 }
 
+/* Numbers below SANDBOX_FREE_FD have a meaning in the children, who close the
+ * others: the loop leaves them alone. */
+static int make_pair(int pair[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair) != 0)
+		return -errno;
+	pair[0] = io_raise_fd(pair[0], SANDBOX_FREE_FD);
+	pair[1] = io_raise_fd(pair[1], SANDBOX_FREE_FD);
+	if (pair[0] >= 0 && pair[1] >= 0)
+		return 0;
+	for (unsigned i = 0; i < 2; i++)
+		if (pair[i] >= 0)
+			close(pair[i]);
+	return -EMFILE;
+}
+
 int spare_start(struct spare *s, const struct conf *conf,
     void (*serve)(struct conversation *c))
 {
 	struct conversation talk = { .conf = conf };
-	int pair[2], err;
+	int pair[2], err, rc = make_pair(pair);
 
 	s->pid = 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		0, pair) != 0) {
-		err = errno;
-		log_errno("session", "socketpair", err);
-		return -err;
+	if (rc < 0) {
+		log_errno("session", "socketpair", -rc);
+		return rc;
 	}
 	/* Not fork(2) of libc: it writes to pages that we would share. */
 	s->pid = _Fork();

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,7 +57,7 @@ static void arrange(int fd)
 	dup2(null, 1);
 	if (client)
 		dup2(fd >= 0 ? fd : null, 2);
-	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
+	io_close_range(3, ~0u);
 }
 
 static void run(const char *path, const char *conf_path, const char *address)

@@ -116,7 +116,7 @@ int storer_bind(struct poller *p, unsigned c)
 	}
 	p->storer[free].busy = true;
 	p->storer[free].conn = (int)c;
-	p->storer[free].since_ms = p->now_ms;
+	p->storer[free].since_ms = p->storer[free].bound_ms = p->now_ms;
 	p->conn[c].storer = free;
 	return 0;
 }
@@ -188,8 +188,11 @@ void storer_unbind(struct poller *p, unsigned c)
 	if (i < 0)
 		return;
 	s->conn = -1;
-	if (s->due > 0) {
+	if (s->nback > 0) { /* that verdict is nobody's now */
 		s->nback = 0;
+		s->due--;
+	}
+	if (s->due > 0) {
 		poller_watch(p, WHAT_STORER, (unsigned)i, 0, s->w.fd,
 		    EPOLLIN | (s->nout > 0 ? EPOLLOUT : 0u), &s->events);
 	} else if (s->nout > 0 || send_to(p, (unsigned)i, STR("X"), -1) != 0) {
@@ -227,6 +230,7 @@ static bool pass_back(struct poller *p, unsigned i, struct str record)
 	if (rc == -EAGAIN) {
 		buf_put(&b, record);
 		s->nback = b.n;
+		s->stuck_ms = p->now_ms;
 		poller_watch(p, WHAT_STORER, i, 0, s->w.fd, 0, &s->events);
 		poller_watch(p, WHAT_CONN, c, p->conn[c].turn, p->conn[c].fd,
 		    EPOLLOUT, &p->conn[c].events);
@@ -253,7 +257,7 @@ void storer_resume(struct poller *p, unsigned c)
 	if (p->conn[c].storer < 0 || s->nback == 0)
 		return;
 	buf_put(&b, str_at(s->back, s->nback));
-	if (!pass_back(p, i, buf_str(&b)))
+	if (!pass_back(p, i, buf_str(&b)) || s->w.fd < 0)
 		return;
 	poller_watch(p, WHAT_STORER, i, 0, s->w.fd, EPOLLIN, &s->events);
 }
@@ -312,19 +316,31 @@ void storer_event(struct poller *p, unsigned i, unsigned events)
 
 /* --- time --------------------------------------------------------------- */
 
-/* What a store worker's time is for, in milliseconds. */
-static int64_t limit_ms(const struct storer *s)
-{
-	if (!s->busy)
-		return POLLER_SPARE_MS;
-	return s->due > 0 ? POLLER_STORE_MS : POLLER_OPEN_MS;
-}
-
 /* A connection whose recipients wait for a lookup is not late itself. */
 static bool is_excused(const struct poller *p, const struct storer *s)
 {
-	return s->busy && s->due == 0 && s->conn >= 0 &&
-	       p->conn[s->conn].state != CONN_READY;
+	return s->conn >= 0 && p->conn[s->conn].state != CONN_READY;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When the time of a store worker is over. */
+static int64_t end_ms(const struct poller *p, const struct storer *s)
+{
+	int64_t by;
+
+	if (!s->busy)
+		return s->since_ms + POLLER_SPARE_MS;
+	if (s->due > 0) {
+		by = s->since_ms + POLLER_STORE_MS;
+		return s->nback > 0 ? sooner(by, s->stuck_ms + POLLER_DEAF_MS)
+				    : by;
+	}
+	by = s->bound_ms + POLLER_STORE_MS;
+	return is_excused(p, s) ? by : sooner(by, s->since_ms + POLLER_OPEN_MS);
 }
 
 static void late(struct poller *p, unsigned i)
@@ -333,6 +349,8 @@ static void late(struct poller *p, unsigned i)
 
 	if (!s->busy)
 		release(p, s);
+	else if (s->nback > 0)
+		poller_end(p, (unsigned)s->conn, "does not take its answers");
 	else if (s->due > 0)
 		lost(p, i, "store: took too long");
 	else if (s->conn >= 0)
@@ -344,10 +362,7 @@ void storer_clock(struct poller *p)
 	for (unsigned i = 0; i < POLLER_STORERS; i++) {
 		struct storer *s = &p->storer[i];
 
-		if (s->w.fd < 0)
-			continue;
-		if ((!is_excused(p, s) &&
-			p->now_ms - s->since_ms >= limit_ms(s)))
+		if (s->w.fd >= 0 && p->now_ms >= end_ms(p, s))
 			late(p, i);
 	}
 }
@@ -359,9 +374,8 @@ int64_t storer_next_ms(const struct poller *p)
 	for (unsigned i = 0; i < POLLER_STORERS; i++) {
 		const struct storer *s = &p->storer[i];
 
-		if (s->w.fd >= 0 && !is_excused(p, s) &&
-		    s->since_ms + limit_ms(s) < next)
-			next = s->since_ms + limit_ms(s);
+		if (s->w.fd >= 0)
+			next = sooner(next, end_ms(p, s));
 	}
 	return next;
 }

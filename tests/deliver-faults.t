@@ -17,8 +17,9 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import crash
+import sanitized
 import tap
-from postern import BUILD, ROOT, Postern
+from postern import Postern
 
 t = tap.Tap()
 TEXT = b'Subject: x\n\n' + b'y' * 300000 + b'\n'
@@ -36,21 +37,6 @@ CALLS = {
     'setgroups': ('EPERM',), 'capset': ('EPERM',), 'prctl': ('EPERM',),
     'memfd_create': ('EMFILE',), 'socketpair': ('EMFILE',),
 }
-
-
-def build(directory):
-    """The program with sanitizers; make knows its objects already."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith('MAKE')}
-    rel = os.environ.get('B', 'build')
-    parts = [os.path.join(rel, 'asan', n)
-             for n in ('deliver.o', 'libsys.a', 'libmail.a')]
-    subprocess.run(['make', '-s', 'B=' + rel] + parts, cwd=ROOT, env=env,
-                   check=True)
-    program = os.path.join(directory, 'deliver-asan')
-    subprocess.run(['gcc', '-fsanitize=address,undefined',
-                    '-Wl,--gc-sections', '-o', program] + parts, cwd=ROOT,
-                   check=True)
-    return program
 
 
 class Bench:
@@ -145,7 +131,7 @@ if subprocess.run(['strace', '-V'], stdout=subprocess.DEVNULL,
                   stderr=subprocess.DEVNULL).returncode:
     tap.skip_all('no strace')
 with tempfile.TemporaryDirectory() as directory:
-    program = build(directory)
+    program = sanitized.build('deliver', directory)
     bench = Bench(program)
     injected, code, files, said = bench.run('fsync', 'error=EIO', 99)
     t.ok(not injected and code == 0 and len(files) == 2,

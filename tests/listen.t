@@ -40,6 +40,11 @@ def need_network():
         raise tap.Skip('needs root and a network namespace')
 
 
+def need_root():
+    if os.geteuid() != 0:
+        raise tap.Skip('needs root to look into a locked-in process')
+
+
 def turned_away(client, status):
     """The only reply is a 421 with this status; then the end."""
     code, lines = client.reply()
@@ -381,6 +386,80 @@ def proxy_relay():
     c.want('550 5.7.1', 'RCPT TO:<user@away.example>')
 
 
+def proxy_many():
+    """Numbers of descriptors that mean something are not used up."""
+    need_network()
+    p = Postern({'proxy-networks': '127.0.0.1', 'source-limit': '50'})
+    p.port = free_port()
+    p.start()
+    settle(p)
+    held = [p.client() for _ in range(30)]
+    assert until(lambda: len(p.sessions()) == len(held)), p.sessions()
+    for n, c in enumerate(held):
+        c.send(proxy('198.51.100.%d' % n))
+    for c in held:
+        greeted(c).quit()
+
+
+# -------------------------------------------------------------- descriptors
+
+def descriptors(pid):
+    """{number: what is open there}"""
+    path = '/proc/%d/fd' % pid
+    return {int(n): os.readlink(os.path.join(path, n))
+            for n in os.listdir(path)}
+
+
+def of_its_own():
+    """Of many clients, some not yet known, each session has its own alone."""
+    p = Postern({'proxy-networks': '127.0.0.2', 'source-limit': '50'})
+    need_network()
+    p.start()
+    settle(p)
+    unknown = [p.client(source='127.0.0.2') for _ in range(10)]
+    assert until(lambda: len(p.sessions()) == 10)
+    early = p.sessions()
+    known = [greeted(c) for c in (p.client(), p.local_client(), p.client())]
+    sockets = set()
+    for pid in p.sessions():
+        have = descriptors(pid)
+        more = {13} if pid in early else set()
+        assert set(have) == {0, 1, 2, 10, 11} | more, have
+        assert have[1] == '/dev/null' and have[2] == p.log, have
+        assert have[10] == p.path('spool', 'queue'), have
+        mine = {have[n] for n in (0, 11, *more)}
+        assert not mine & sockets and len(mine) == 2 + len(more), have
+        sockets |= mine
+    assert until(lambda: len(waiting(p)) == 1 and
+                 11 in descriptors(waiting(p)[0]))
+    have = descriptors(waiting(p)[0])
+    assert set(have) == {1, 2, 10, 11, 13}, have
+    assert not {have[11], have[13]} & sockets, have
+    for n, c in enumerate(unknown):
+        c.send(proxy('198.51.100.%d' % n))
+    for c in unknown:
+        greeted(c).quit()
+    for c in known:
+        c.quit()
+
+
+def inherited():
+    """What whoever starts us has left open is not for a stranger's session."""
+    p = Postern()
+    need_network()
+    with socket.create_server(('127.0.0.1', 0)) as s, \
+            open(p.write('secret', 'x')) as f:
+        c = Client(s.getsockname())
+        server, _ = s.accept()
+        proc = p.popen([p.smtpd, '-C', p.conf], stdin=server, stdout=server,
+                       pass_fds=(f.fileno(),))
+        server.close()
+        greeted(c)
+        assert set(descriptors(proc.pid)) == {0, 1, 2, 10, 11}, descriptors(
+            proc.pid)
+        c.quit()
+
+
 # ----------------------------------------------------------------- signals
 
 def no_room():
@@ -494,6 +573,7 @@ def delivers(p):
 
 def child_dies():
     """A session that is killed takes nobody with it."""
+    need_root()
     p = listening()
     a = greeted(p.client())
     first = p.sessions()
@@ -514,6 +594,7 @@ def waiting(p):
 def spare():
     """The one that waits for the next client ends when the configuration
     changes; one that is killed is not missed."""
+    need_root()
     p = listening()
     greeted(p.client()).quit()
     assert until(lambda: len(waiting(p)) == 1), waiting(p)
@@ -535,6 +616,7 @@ def spare():
 
 def spare_and_deliver():
     """It does not wait on for a deliver that has gone."""
+    need_root()
     p = Postern()
     d = Deliver(p)
     p.start()
@@ -922,6 +1004,9 @@ for test, about in (
         (proxy_stranger, 'PROXY: not from others'),
         (proxy_source_limit, 'PROXY: source-limit by the real source'),
         (proxy_relay, 'PROXY: relay by the real source'),
+        (proxy_many, 'PROXY: many headers that come late'),
+        (of_its_own, 'a session holds its own client and no other'),
+        (inherited, 'one session: closes what it did not ask for'),
         (no_room, 'a spool without room: 452 at MAIL'),
         (sigterm, 'SIGTERM: the message at hand ends, then 421'),
         (nothing_left, 'SIGTERM: no process is left'),

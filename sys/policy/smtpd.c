@@ -56,7 +56,8 @@ static const struct policy_rule rules[] = {
 	/* The temporary name, and the file of a transaction that failed. */
 	ALLOW("unlinkat", INT(0, SANDBOX_SPOOL_FD), INT(2, 0)),
 
-	/* Durability, and slots that are filled in later. */
+	/* Durability, and slots that are filled in later.  Not ftruncate:
+	 * it could empty the log, where that is a file. */
 	ALLOW("sync_file_range", NO_CONDITION),
 	ALLOW("sync_file_range2", NO_CONDITION),	/* arm */
 	ALLOW("fsync", NO_CONDITION),
@@ -65,8 +66,6 @@ static const struct policy_rule rules[] = {
 	ALLOW_NARROW("_llseek", NO_CONDITION),
 	ALLOW("pwrite64", NO_CONDITION),
 	ALLOW("flock", INT(1, LOCK_EX | LOCK_NB)),	/* it is still ours */
-	ALLOW("ftruncate", NO_CONDITION),
-	ALLOW_NARROW("ftruncate64", NO_CONDITION),
 
 	/* Its size; the room that is left in the file system. */
 	ALLOW_WIDE("fstat", NO_CONDITION),

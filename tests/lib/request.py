@@ -4,7 +4,7 @@ import os
 import socket
 import tempfile
 
-from postern import WAIT, until
+from postern import WAIT, children, until
 
 WORKERS = 24    # store workers (sys/poller.h)
 LOCAL = 1       # a flag: submitted on the unix socket
@@ -135,9 +135,7 @@ class Deliver:
     def children(self, pid=None):
         """pids of the workers (or of pid's children), lookup workers first:
         they have no filter."""
-        pid = pid or self.proc.pid
-        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
-            return [int(w) for w in f.read().split()]
+        return children(pid or self.proc.pid)
 
     def workers(self, filtered):
         found = []

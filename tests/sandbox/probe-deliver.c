@@ -381,6 +381,10 @@ static const struct probe probes[] = {
 	{ "prctl(KEEPCAPS)", keeps_caps, KILLED },
 	{ "prctl(CAP_AMBIENT_RAISE)", raises_ambient, KILLED },
 	{ "seccomp strict mode", opens_notifier, KILLED },
+#ifdef __x86_64__
+	{ "int 0x80", old_gate, KILLED },
+	{ "x32", x32, KILLED },
+#endif
 };
 
 static const struct probe scoped[] = {

@@ -138,6 +138,7 @@ PROBE(make_dir, mkdirat(SANDBOX_SPOOL_FD, "d", 0700))
 PROBE(make_symlink, symlinkat("/etc/passwd", SANDBOX_SPOOL_FD, "s"))
 PROBE(make_fifo, mknodat(SANDBOX_SPOOL_FD, "f", S_IFIFO | 0600, 0))
 PROBE(read_link, readlinkat(SANDBOX_SPOOL_FD, "existing", outside, 8))
+PROBE(empties, ftruncate(2, 0))
 PROBE(change_mode, fchmod(SANDBOX_SPOOL_FD, 0777))
 PROBE(change_dir, chdir("/"))
 PROBE(new_root, chroot("/"))
@@ -225,22 +226,6 @@ PROBE(process_control, prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
 PROBE(another_filter, syscall(SYS_seccomp, 1, 0, 0))
 PROBE(sets_clock, syscall(SYS_clock_settime, 0, 0))
 
-#ifdef __x86_64__
-/* Call 20 is writev for x86_64 and getpid for the gate of i386. */
-static int old_gate(void)
-{
-	long r;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(r)
-			 : "a"(20)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return r < 0 ? WRONG : OK;
-}
-
-PROBE(x32, syscall(0x40000000 + SYS_getpid))
-#endif
-
 /* clang-format off */
 static const struct probe probes[] = {
 	{ "a message is written, named, passed on and removed", message, OK },
@@ -277,6 +262,7 @@ static const struct probe probes[] = {
 	{ "symlink in the queue", make_symlink, KILLED },
 	{ "fifo in the queue", make_fifo, KILLED },
 	{ "readlink", read_link, KILLED },
+	{ "ftruncate of the log", empties, KILLED },
 	{ "fchmod of the queue", change_mode, KILLED },
 	{ "chdir", change_dir, KILLED },
 	{ "chroot", new_root, KILLED },

@@ -93,6 +93,25 @@ static inline int result(long r)
 		return result(call); \
 	}
 
+#ifdef __x86_64__
+/* Call 20 is writev for x86_64 and getpid for the gate of i386. */
+static inline int old_gate(void)
+{
+	long r;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(r)
+			 : "a"(20)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return r < 0 ? WRONG : OK;
+}
+
+static inline int x32(void)
+{
+	return result(syscall(0x40000000 + SYS_getpid));
+}
+#endif
+
 /* In the child: what is set up and locked, then the probe. */
 struct probe {
 	const char *name;

@@ -101,7 +101,6 @@ static inline int message(void)
 	    "named", 1));
 	STEP(fsync(fd));
 	STEP(fsync(SANDBOX_SPOOL_FD));
-	STEP(ftruncate(fd, 0));
 	STEP(fdatasync(fd));
 	STEP(unlinkat(SANDBOX_SPOOL_FD, "named", 0));
 	if (sends(SANDBOX_DELIVER_FD, fd) != OK)
