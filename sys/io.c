@@ -218,6 +218,16 @@ int io_move_fd(int fd, int to)
 	return rc;
 }
 
+int io_raise_fd(int fd, int least)
+{
+	int rc = fcntl(fd, F_DUPFD_CLOEXEC, least);
+
+	if (rc < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
 void io_close_range(unsigned first, unsigned last)
 {
 	if (syscall(SYS_close_range, first, last, 0) == 0)

@@ -38,6 +38,10 @@ int io_connect_unix(const char *path, int type);
 /* Moves fd to the number `to`, close-on-exec.  `to` or -errno. */
 int io_move_fd(int fd, int to);
 
+/* Moves fd to the first free number from `least` on, close-on-exec.  That
+ * number, or -errno and fd is closed. */
+int io_raise_fd(int fd, int least);
+
 /* Closes every descriptor from `first` to `last`. */
 void io_close_range(unsigned first, unsigned last);
 

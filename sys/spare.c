@@ -33,16 +33,34 @@ static void become_child(int fd)
 	io_close_range(SANDBOX_FREE_FD, ~0u);
 }
 
+/* Both where no number has a meaning in a child: none of them inherits what
+ * belongs to another.  0 or -errno. */
+static int make_pair(int pair[2])
+{
+	int rc = 0;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair) != 0)
+		return -errno;
+	for (unsigned i = 0; i < 2; i++) {
+		pair[i] = io_raise_fd(pair[i], SANDBOX_FREE_FD);
+		if (pair[i] < 0)
+			rc = pair[i];
+	}
+	for (unsigned i = 0; i < 2 && rc < 0; i++)
+		if (pair[i] >= 0)
+			close(pair[i]);
+	return rc;
+}
+
 int spare_start(struct spare *s, const struct conf *conf,
     void (*serve)(struct conversation *c))
 {
 	struct conversation talk = { .conf = conf };
-	int pair[2], err;
+	int pair[2], err = -make_pair(pair);
 
 	s->pid = 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		0, pair) != 0) {
-		err = errno;
+	if (err != 0) {
 		log_errno("session", "socketpair", err);
 		return -err;
 	}

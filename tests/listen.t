@@ -19,6 +19,11 @@ from postern import (WAIT, Client, Closed, Postern, children, free_port,
 from request import Deliver
 
 
+# What a session holds (sys/sandbox.h): the client, the log, the spool and
+# deliver; before its header is there, the listener too.
+SESSION_FDS = {0, 1, 2, 10, 11}
+PARENT_FD = 13
+
 t = tap.Tap()
 
 
@@ -370,6 +375,27 @@ def proxy_source_limit():
              for i in range(2, 8)]
     held.pop(0).close()
     assert until(lambda: proxied(p, proxy('198.51.100.1')).reply()[0] == 220)
+
+
+def proxy_many():
+    """Whoever has not sent his header yet has a session of his own: nothing
+    of the others is in it, and none of them is lost."""
+    p = balancer()
+    held = [p.client() for _ in range(24)]
+    assert until(lambda: len(p.sessions()) == 24), p.sessions()
+    for pid in p.sessions():
+        assert descriptors(pid) <= SESSION_FDS | {PARENT_FD}, descriptors(pid)
+    for i, c in enumerate(held):
+        c.send(proxy('198.51.100.%d' % (i + 1)))
+        greeted(c)
+    for pid in p.sessions():
+        assert descriptors(pid) <= SESSION_FDS, descriptors(pid)
+    for c in held:
+        c.quit()
+
+
+def descriptors(pid):
+    return {int(n) for n in os.listdir('/proc/%d/fd' % pid)}
 
 
 def proxy_relay():
@@ -921,6 +947,7 @@ for test, about in (
         (proxy_bad, 'PROXY: bad headers, no session'),
         (proxy_stranger, 'PROXY: not from others'),
         (proxy_source_limit, 'PROXY: source-limit by the real source'),
+        (proxy_many, 'PROXY: many without a header yet, each on its own'),
         (proxy_relay, 'PROXY: relay by the real source'),
         (no_room, 'a spool without room: 452 at MAIL'),
         (sigterm, 'SIGTERM: the message at hand ends, then 421'),
