@@ -598,24 +598,6 @@ def silent():
     assert p.take() == []
 
 
-def deaf():
-    """A client that never reads his replies holds a process for no longer
-    than a timeout."""
-    p = listening(command_timeout='1s', message_size_limit='1K')
-    c = greeted(p.client())
-    c.want('250', 'EHLO client.example')
-    c.want('250', 'MAIL FROM:<a@away.example>')
-    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    c.sock.settimeout(0.2)
-    line = b'RCPT TO:<alice+%d@here.example>\r\n'
-    try:
-        for i in range(200000):
-            c.send(line % i)
-    except (TimeoutError, BrokenPipeError, ConnectionResetError):
-        pass
-    assert until(lambda: not p.sessions(), 10), 'the session lives on'
-
-
 def slow_command():
     """Octet by octet does not stretch the deadline of a command."""
     p = listening(command_timeout='1s')
@@ -957,7 +939,6 @@ for test, about in (
         (spare, 'the next session is there before its client'),
         (spare_and_deliver, 'and has a deliver that is there'),
         (silent, 'a silent client: 421 4.4.2, nothing stored'),
-        (deaf, 'a client that never reads his replies'),
         (slow_command, 'a command octet by octet: the same deadline'),
         (change, 'a changed configuration holds from the next connection on'),
         (bad_change, 'a bad change keeps the old one, and is logged'),
