@@ -264,8 +264,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	message = stored(message, how / USERS);
 	server.script = s;
 	server.heard = BUF(server.text);
-	mail.content = server.message;
-	mail.size = message.n;
+	/* From a file, or as it lies in memory. */
+	mail.content = (struct source){ .fd = n % 2 ? server.message : -1,
+		.size = message.n,
+		.all = message };
 	(void)sem_post(&server.begin);
 	lmtp_deliver(server.path, &mail, n, users, outcome);
 	wait(&server.end);
