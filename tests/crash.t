@@ -166,8 +166,10 @@ class Storm:
             while time.monotonic() < end:
                 time.sleep(r.uniform(0.005, 0.08))
                 self.kill(r, r.choice(('session', 'store', 'lookup')))
-            # takes all workers along, and costs a second
+            # takes all workers along, and costs a second; without lookup
+            # workers it has ended by itself, and the next is on its way
             if i < 3:
+                until(lambda: self.victims()['poller'])
                 self.kill(r, 'poller')
         self.over = True
         for c in threads:
