@@ -164,8 +164,9 @@ bench bench-growth bench-peers:
 	@$(MAKE) -s --no-print-directory all static
 	@B=$(B) tests/bench/run $(@:bench-%=%)
 coverage:
-	@$(MAKE) --no-print-directory B=$(B)/cov CFLAGS='-O0 -g --coverage' \
-	  FORT= ASAN='-O0 -g --coverage' test-programs
+	@scripts/deps.sh build
+	@$(MAKE) -s --no-print-directory B=$(B)/cov CFLAGS='-O0 -g --coverage' \
+	  FORT= ASAN='-O0 -g --coverage' $(UNITS:$(B)/%=$(B)/cov/%)
 	@B=$(B)/cov scripts/coverage.sh $(UNITS:$(B)/%=$(B)/cov/%)
 
 run:

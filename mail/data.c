@@ -116,7 +116,7 @@ static enum data_at step(struct data *d, char c, struct buf *out)
 		}
 		bare_cr(d, out);
 		return content(d, c, out);
-	case DATA_END:
+	case DATA_END: /* not reached: nothing is taken behind the end */
 		break;
 	}
 	return DATA_END;

@@ -74,7 +74,7 @@ static void put_number(struct buf *out, uint32_t q, uint32_t bias)
 
 static int get_number(struct str *in, uint32_t bias, uint32_t *number)
 {
-	uint32_t v = 0, w = 1;
+	uint64_t v = 0, w = 1;
 
 	for (uint32_t k = BASE;; k += BASE) {
 		uint32_t t = threshold(k, bias), digit;
@@ -83,16 +83,16 @@ static int get_number(struct str *in, uint32_t bias, uint32_t *number)
 			return DOMAIN_BAD;
 		digit = digit_value(in->p[0]);
 		*in = str_skip(*in, 1);
-		if (digit == BASE || digit > (UINT32_MAX - v) / w)
-			return DOMAIN_BAD;
+		/* No overflow: a digit that is not the last is not 0, so w was
+		 * not above v before. */
 		v += digit * w;
+		if (digit == BASE || v > UINT32_MAX)
+			return DOMAIN_BAD;
 		if (digit < t)
 			break;
-		if (w > UINT32_MAX / (BASE - t))
-			return DOMAIN_BAD;
 		w *= BASE - t;
 	}
-	*number = v;
+	*number = (uint32_t)v;
 	return 0;
 }
 

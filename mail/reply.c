@@ -22,7 +22,8 @@ static void give_up_status(struct reply *r)
 	r->nmaybe = 0;
 }
 
-/* RFC 3463: the class of the code, and two numbers of 1 to 3 digits. */
+/* RFC 3463: the class of the code, and two numbers of 1 to 3 digits.  Nothing
+ * but digits and dots was collected. */
 static bool is_status(const struct reply *r)
 {
 	struct str s = str_at(r->maybe, r->nmaybe), part;
@@ -34,9 +35,6 @@ static bool is_status(const struct reply *r)
 		n++;
 		if (part.n < 1 || part.n > 3)
 			return false;
-		for (size_t i = 0; i < part.n; i++)
-			if (!str_isdigit(part.p[i]))
-				return false;
 		if (n == 1 && (part.n != 1 || (unsigned)(part.p[0] - '0') !=
 						  r->line_code / 100))
 			return false;
@@ -138,18 +136,16 @@ static int take(struct reply *r, char c)
 			take_text(r, c);
 		return 0;
 	case REPLY_CR:
-		if (c == '\n')
-			return end_line(r);
-		if (c == '\r') {
-			take_text(r, c);
-			return 0;
-		}
-		r->at = REPLY_TEXT;
-		take_text(r, '\r');
-		take_text(r, c);
-		return 0;
+		break;
 	}
-	return REPLY_BAD;
+	if (c == '\n')
+		return end_line(r);
+	take_text(r, '\r');
+	if (c != '\r') {
+		r->at = REPLY_TEXT;
+		take_text(r, c);
+	}
+	return 0;
 }
 
 int reply_feed(struct reply *r, struct str *in)

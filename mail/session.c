@@ -304,9 +304,9 @@ size_t session_input(struct session *s, struct str in)
 	case SESSION_CHUNK:
 		return input_chunk(s, in);
 	case SESSION_CLOSED:
-		return in.n;
+		break;
 	}
-	return 0;
+	return in.n;
 }
 
 static void start(struct session *s, const struct session_setup *set,

@@ -97,15 +97,18 @@ void transaction_mail(struct session *s, struct str arg)
 	transaction_reply(s, 250, "2.1.0", "sender ok");
 }
 
-/* Keeps the recipient; false when there is no room for him. */
+static bool is_full(const struct session *s)
+{
+	return s->nrcpt >= s->set->rcpt_limit || s->nrcpt >= SESSION_RCPT_MAX;
+}
+
+/* Keeps the recipient; false when there is no room for his name. */
 static bool keep_rcpt(struct session *s, const struct rcpt_command *r,
     const struct session_rcpt *how)
 {
 	struct session_rcpt *k = &s->rcpt[s->nrcpt];
 	struct buf mark = s->room;
 
-	if (s->nrcpt >= s->set->rcpt_limit || s->nrcpt >= SESSION_RCPT_MAX)
-		return false;
 	*k = *how;
 	k->at = (uint32_t)s->room.n;
 	k->nlocal = r->to.nlocal;
@@ -171,7 +174,7 @@ void transaction_rcpt(struct session *s, struct str arg)
 		transaction_syntax(s, rc, "5.1.3");
 		return;
 	}
-	if (s->nrcpt >= s->set->rcpt_limit) {
+	if (is_full(s)) {
 		too_many(s);
 		return;
 	}

@@ -12,7 +12,7 @@ mkdir -p "$found" "$B/crashes"
 log=$B/crashes/$name.log
 
 echo 1..1
-set -- "$B/$1" -max_total_time="${FUZZ_SECONDS:-4}" -timeout=10 -verbosity=1 \
+set -- "$B/$1" -max_total_time="${FUZZ_SECONDS:-3}" -timeout=10 -verbosity=1 \
 	-rss_limit_mb=1024 -print_final_stats=1 \
 	-artifact_prefix="$B/crashes/$name-"
 [ -e "tests/fuzz/$name.dict" ] && set -- "$@" -dict="tests/fuzz/$name.dict"

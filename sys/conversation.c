@@ -90,30 +90,19 @@ static int64_t timeout_ms(const struct talk *t)
 	return (int64_t)t->c->conf->command_timeout_s * 1000;
 }
 
-static void flush(struct talk *t)
-{
-	struct buf *out = &t->session.out;
-	int64_t deadline_ms = io_now_ms() + timeout_ms(t);
-
-	if (out->n > 0 && !t->gone &&
-	    io_write_all(t->c->out, buf_str(out), deadline_ms) < 0)
-		t->gone = true;
-	buf_clear(out);
-}
-
 /*
- * Waits for input: 0, -ETIMEDOUT, or -EINTR when we are asked to stop.
+ * Waits for the client: 0, -ETIMEDOUT, or -EINTR when we are asked to stop.
  * SIGTERM is let in only here.
  */
-static int wait_input(const struct talk *t, int64_t deadline_ms)
+static int wait_client(int fd, short events, int64_t deadline_ms)
 {
-	struct pollfd p = { .fd = t->c->in, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = events };
 	int64_t left = deadline_ms - io_now_ms();
 	struct timespec wait;
 	sigset_t none;
 	int n;
 
-	/* Also when there is input: he who never pauses has his end, too. */
+	/* Also when he is ready: he who never pauses has his end, too. */
 	if (left <= 0)
 		return -ETIMEDOUT;
 	wait.tv_sec = (time_t)(left / 1000);
@@ -125,14 +114,16 @@ static int wait_input(const struct talk *t, int64_t deadline_ms)
 	return n == 0 ? -ETIMEDOUT : 0;
 }
 
-/* Until when the next octets must come, RFC 5321 4.5.3.2 and our own cap. */
-static int64_t deadline(const struct talk *t, int64_t since_ms)
+/* Until when octets must come or go, RFC 5321 4.5.3.2 and our own cap. */
+static int64_t deadline(struct talk *t, int64_t since_ms)
 {
 	int64_t by = since_ms + timeout_ms(t);
 	int64_t cap = t->start_ms + (t->message_ms ? CONVERSATION_MESSAGE_MAX_S
 						   : CONVERSATION_MAX_S) *
 					1000LL;
 
+	if (must_stop && !t->stop_ms)
+		t->stop_ms = io_now_ms();
 	if (cap < by)
 		by = cap;
 	if (t->stop_ms && t->stop_ms + CONVERSATION_GRACE_S * 1000 < by)
@@ -140,12 +131,37 @@ static int64_t deadline(const struct talk *t, int64_t since_ms)
 	return by;
 }
 
+/* All replies must go out within one time, however they trickle. */
+static void flush(struct talk *t)
+{
+	struct str out = buf_str(&t->session.out);
+	int64_t since_ms = io_now_ms();
+
+	while (out.n > 0 && !t->gone) {
+		ssize_t n = write(t->c->out, out.p, out.n);
+		int rc = 0;
+
+		if (n > 0)
+			out = str_skip(out, (size_t)n);
+		else if (n < 0 && errno == EAGAIN)
+			rc = wait_client(
+			    t->c->out, POLLOUT, deadline(t, since_ms));
+		else
+			rc = -errno;
+		t->gone = rc < 0 && rc != -EINTR;
+	}
+	buf_clear(&t->session.out);
+}
+
 /* Content that trickles holds a process for nothing. */
 static bool is_trickle(const struct talk *t)
 {
 	int64_t ms = io_now_ms() - t->message_ms;
+	int64_t after_ms = CONVERSATION_RATE_AFTER_S * 1000;
 
-	return t->message_ms && ms > CONVERSATION_RATE_AFTER_S * 1000 &&
+	if (timeout_ms(t) < after_ms)
+		after_ms = timeout_ms(t);
+	return t->message_ms && ms > after_ms &&
 	       t->message_octets < (uint64_t)ms * CONVERSATION_RATE / 1000;
 }
 
@@ -216,13 +232,11 @@ static void serve(struct talk *t)
 		flush(t);
 		if (t->gone)
 			break;
-		if (must_stop && !t->stop_ms)
-			t->stop_ms = io_now_ms();
-		if (t->stop_ms && session_is_idle(s)) {
+		if (must_stop && session_is_idle(s)) {
 			session_shutdown(s, "4.3.2", "closing, try again");
 			break;
 		}
-		rc = wait_input(t, deadline(t, since_ms));
+		rc = wait_client(t->c->in, POLLIN, deadline(t, since_ms));
 		if (rc == -EINTR)
 			continue;
 		if (rc < 0 || is_trickle(t)) {
@@ -270,7 +284,7 @@ static bool read_exactly(
 	while (n > 0) {
 		ssize_t got;
 
-		if (wait_input(t, deadline_ms) != 0)
+		if (wait_client(t->c->in, POLLIN, deadline_ms) != 0)
 			return false;
 		got = read(t->c->in, to, n);
 		if (got < 0 && errno == EAGAIN)
@@ -399,6 +413,7 @@ void conversation_deny(
 	struct talk *t = &talk;
 
 	t->c = c;
+	t->start_ms = io_now_ms();
 	t->reception.peer = c->peer;
 	session_turn_away(&t->session, status, text);
 	flush(t);

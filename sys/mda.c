@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mail/addr.h"
+#include "mail/postmark.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/lookup.h"
@@ -43,66 +44,43 @@ static int complain(int code, const char *what, const char *why)
 
 /* --- the message -------------------------------------------------------- */
 
-/* A postmark that some callers put in front is not part of the message. */
-static struct str skip_postmark(struct str s)
+static int keep(struct mda *m, struct str s)
 {
-	if (str_starts(s, STR("From ")))
-		s = str_skip(s, str_find(s, '\n') + 1);
-	return s;
-}
+	int rc = io_write_file(m->content, s);
 
-/*
- * The next octets of standard input, 0 at its end, or -errno.  The first line
- * comes whole, for it may be a postmark.
- */
-static ssize_t read_block(char *block, size_t max, bool first)
-{
-	size_t have = 0;
-	ssize_t n;
-
-	do {
-		n = read(0, block + have, max - have);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		have += n < 0 ? 0 : (size_t)n;
-	} while (n < 0 || (first && n > 0 && have < max &&
-			      str_find(str_at(block, have), '\n') == have));
-	return (ssize_t)have;
+	m->size += s.n;
+	if (rc < 0)
+		return complain(EX_TEMPFAIL, "the message", strerror(-rc));
+	if (m->size > m->conf->now->message_size_limit)
+		return complain(EX_UNAVAILABLE, "the message",
+		    "larger than message-size-limit");
+	return 0;
 }
 
 /* Standard input into a file of ours, which a store worker may read. */
 static int read_message(struct mda *m)
 {
 	static char block[BLOCK];
-	uint64_t max = m->conf->now->message_size_limit;
-	bool first = true;
+	struct postmark mark = { 0 };
+	struct str held, rest;
+	ssize_t n;
+	int rc = 0;
 
 	m->content = memfd_create("message", MFD_CLOEXEC);
 	if (m->content < 0)
 		return complain(EX_TEMPFAIL, "memfd_create", strerror(errno));
-	for (;;) {
-		ssize_t n = read_block(block, sizeof(block), first);
-		struct str s;
-		int rc;
-
+	while (rc == 0 && (n = read(0, block, sizeof(block))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
 			return complain(
-			    EX_TEMPFAIL, "standard input", strerror((int)-n));
-		if (n == 0)
-			return 0;
-		s = str_at(block, (size_t)n);
-		if (first)
-			s = skip_postmark(s);
-		first = false;
-		rc = io_write_file(m->content, s);
-		if (rc < 0)
-			return complain(
-			    EX_TEMPFAIL, "the message", strerror(-rc));
-		m->size += s.n;
-		if (m->size > max)
-			return complain(EX_UNAVAILABLE, "the message",
-			    "larger than message-size-limit");
+			    EX_TEMPFAIL, "standard input", strerror(errno));
+		rest = postmark_skip(&mark, str_at(block, (size_t)n), &held);
+		rc = keep(m, held);
+		if (rc == 0)
+			rc = keep(m, rest);
 	}
+	return rc == 0 ? keep(m, postmark_finish(&mark)) : rc;
 }
 
 /* --- workers ------------------------------------------------------------ */

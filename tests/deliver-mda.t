@@ -58,6 +58,9 @@ def postmark():
                 b'Subject: y\n\nFrom z\n') == OK
     assert p.take()[0].endswith(b'Delivered-To: alice\nSubject: y\n\n'
                                 b'From z\n')
+    # however long it is
+    assert code(p, 'alice', text=b'From %s\ny\n' % (b'x' * 200000)) == OK
+    assert p.take()[0].endswith(b'Delivered-To: alice\ny\n')
     # also when it comes in pieces, and nothing but it
     for pieces in (('From a', ' b\\n', 'Subject: y\\n\\nz\\n'), ('Fr', 'om b\\n')):
         r = subprocess.run(

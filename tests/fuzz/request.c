@@ -5,6 +5,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "mail/answer.h"
 #include "mail/request.h"
 
 static void rewrite(struct str s, const struct request *r, unsigned nfields)
@@ -17,6 +18,19 @@ static void rewrite(struct str s, const struct request *r, unsigned nfields)
 		request_field(&b, r->field[i]);
 	buf_put(&b, r->content);
 	HOLDS(!b.full && str_eq(buf_str(&b), s));
+}
+
+/* What a client is told: one line, in the class of the verdict. */
+static void reply(const struct verdict *v)
+{
+	static const char class[] = "2454";
+	char text[512];
+	struct buf b = BUF(text);
+	unsigned code = answer_verdict(&b, v);
+
+	HOLDS(!b.full && b.n > 2 && str_find(buf_str(&b), '\r') == b.n - 2);
+	HOLDS(b.p[b.n - 1] == '\n' && code / 100 + '0' == (unsigned)b.p[0]);
+	HOLDS(b.p[0] == class[v->kind]);
 }
 
 static void verdict(const struct request *r)
@@ -36,6 +50,7 @@ static void verdict(const struct request *r)
 	HOLDS(request_answer(buf_str(&b), 's', 3, &q) == 0);
 	HOLDS(verdict_get(&q, &w) == 0 && w.kind == v.kind &&
 	      str_eq(w.status, v.status) && str_eq(w.text, v.text));
+	reply(&v);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)

@@ -8,11 +8,13 @@ seen by the rest of the machine, and it goes away with the process.
 """
 import ctypes
 import os
+import signal
 import subprocess
 import tempfile
 
 NEWNS, NEWNET = 0x00020000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+PR_SET_PDEATHSIG = 1
 
 # name: (uid, shell); the group has the same number
 USERS = {
@@ -124,3 +126,8 @@ def isolate(directory, devices=True):
 
 def isolated():
     return bool(_done)
+
+
+def die_with_parent():
+    """This process does not outlive the one that forked it."""
+    _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), 'prctl')

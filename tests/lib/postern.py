@@ -69,6 +69,14 @@ def descriptor(pid, fd):
         return None
 
 
+def is_locked_in(pid):
+    try:
+        with open('/proc/%d/status' % pid) as f:
+            return 'Seccomp:\t2' in f.read()
+    except OSError:
+        return False
+
+
 def is_spare(pid):
     """A child of the listener that waits for a client: it has no 0 yet."""
     return descriptor(pid, 0) is None and descriptor(pid, 1) is not None
@@ -345,9 +353,11 @@ class Postern:
                           stdout=sock)
 
     def sessions(self):
-        """pids of those that have a client."""
+        """pids of those that have a client.  A spare that is on its way to
+        its lock-down may have another socket at 0."""
         return [pid for pid in children(self.listener.pid)
-                if (descriptor(pid, 0) or '').startswith('socket:')]
+                if (descriptor(pid, 0) or '').startswith('socket:') and
+                is_locked_in(pid)]
 
     def client(self, **more):
         return Client(('127.0.0.1', self.port), **more)

@@ -1,68 +1,60 @@
 #!/usr/bin/python3
-"""Fifty clients whose content trickles in are hung up on after a minute, and
-keep nobody from being served meanwhile; one that is merely slow is not."""
+"""Fifty slow clients of every kind, and the deadlines of the default: five
+minutes for a command and for silence, a minute for content that trickles,
+thirty seconds when smtpd is told to end."""
 import os
+import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+import slow
 import tap
-from postern import Closed, Postern, until
 
-SLOW, AFTER_S = 50, 60      # CONVERSATION_RATE_AFTER_S
+EACH = 50       # as many as the default of source-limit allows
+TIMEOUT_S = 300         # RFC 5321 4.5.3.2: no less
+TRICKLES = (slow.dripping_data, slow.dripping_lines, slow.dripping_chunk,
+            slow.dripping_chunks)
 t = tap.Tap()
 
 
-def in_content(p, **how):
-    c = p.client(**how)
-    c.hello()
-    c.want('250', 'MAIL FROM:<a@away.example>')
-    c.want('250', 'RCPT TO:<alice@here.example>')
-    c.want('354', 'DATA')
-    c.send(b'Subject: slow\r\n\r\n')
-    return c
+def defaults():
+    place = slow.Place()
+    begin = time.monotonic()
+    held = place.hang(3)
+    with slow.far_host(place.p.port, 6) as far:
+        patient = far + sum(s.kind not in TRICKLES for s in held)
+        assert place.all_gone(patient, 120), len(place.p.sessions())
+        # nobody who says nothing is ended before his time
+        time.sleep(max(0, begin + TIMEOUT_S - 5 - time.monotonic()))
+        assert len(place.p.sessions()) == patient, len(place.p.sessions())
+        assert place.all_gone(0, 120), '%d hang on' % len(place.p.sessions())
+    place.drip.stop()
+    for s in held:
+        slow.farewell(s)
+    slow.nothing_left(place)
 
 
-def trickle(c, octets):
-    """False once the server has hung up."""
-    try:
-        c.send(octets)
-        c.sock.setblocking(False)
-        try:
-            c.fill()
-        except BlockingIOError:
-            pass
-        finally:
-            c.sock.setblocking(True)
-            c.sock.settimeout(20)
-    except (Closed, BrokenPipeError, ConnectionResetError):
-        return False
-    return b'421' not in c.raw
+def told_to_end():
+    """Those who wait for nothing go at once, the others when their grace is
+    over."""
+    place = slow.Place()
+    with slow.far_host(place.p.port, 6):
+        held = place.hang(3)
+        place.p.listener.send_signal(signal.SIGTERM)
+        for s in held:
+            if s.kind in slow.IDLE:
+                heard = s.last()
+                assert heard.endswith(b'421 4.3.2 closing, try again\r\n'), (
+                    s.kind.__name__, heard)
+        assert place.p.listener.wait(90) == 0
+    place.drip.stop()
+    assert not place.p.take('alice'), 'half a message is there'
+    place.close()
 
 
-p = Postern()
-p.start()
-start = time.monotonic()
-slow = [in_content(p) for _ in range(SLOW)]
-steady = in_content(p, source='127.0.0.2')
-left, ends = list(slow), []
-while left and time.monotonic() - start < AFTER_S + 30:
-    for c in list(left):
-        if not trickle(c, b'x'):
-            ends.append(time.monotonic() - start)
-            left.remove(c)
-    assert trickle(steady, b'x' * 98 + b'\r\n')
-    time.sleep(0.5)
-    if len(ends) == 0 and time.monotonic() - start > 20 and not p.names('bob'):
-        c = p.client(source='127.0.0.3')
-        c.hello()
-        t.equal(c.mail(to=('bob@here.example',))[0], 250,
-                'another client is served')
-        c.quit()
-t.equal(len(ends), SLOW, 'each that trickles is hung up on')
-t.ok(ends and min(ends) > AFTER_S - 2, 'not before a minute', str(ends))
-t.ok(all(b'421 4.4.2' in c.raw for c in slow), 'with 421 4.4.2')
-steady.send(b'.\r\n')
-t.equal(steady.reply()[0], 250, 'who is slow but steady is served')
-t.ok(until(lambda: len(p.names()) == 1), 'nothing else was stored')
+t.run('%d slow clients of every kind do not keep others waiting' % EACH,
+      slow.hanging, t, EACH)
+t.run('smtpd ends although they hang', told_to_end)
+t.run('the deadlines of the default', defaults)
 t.done()

@@ -53,6 +53,7 @@ static const struct str bad[] = {
 	S("xn--.de"), S("xn--a-.de"), S("xn--abc.d-"), S("xn--abc-.de"),
 	S("xn--99999999.de"), S("xn--\xc3\xbc.de"), S("xn--bcher-kv.de"),
 	S("xn--a_b.de"), S("xn--ab-j1t.xn--"), S("XN--.DE"),
+	S("xn---tda.de"),
 	/* What no U-label may hold: capitals, other dots, controls, symbols,
 	 * wide forms, invisible ones, private use, no character at all. */
 	S("B\xc3\x9c" "CHER.de"), S("a\xe3\x80\x82" "de"), S("\xef\xbc\x8e.de"),
@@ -147,7 +148,8 @@ static const struct str bad_puny[] = {
 	S("a!"), S("tda\xc3\xbc"), S("\xc3\xbc-tda"), S("99999999"), S("9"),
 	S("zzzzzzzzzzz"), S("99999999999999999999999999"), S("0"),
 	/* Would wrap around to a code point. */
-	S("10959716a"), S("22809716a"),
+	S("10959716a"), S("22809716a"), S("xw902716a"), S("k0902716a"),
+	S("l0902716a"),
 	/* The first and the last surrogate, and beyond the last code point. */
 	S("ib9b"), S("zy0c"), S("en32g"),
 };

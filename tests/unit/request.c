@@ -57,6 +57,10 @@ static const struct {
 	{ "D", S("5.1.1"), S("ok"), REQUEST_BAD, VERDICT_DONE },
 	{ "N", S("4.1.1"), S("ok"), REQUEST_BAD, VERDICT_DONE },
 	{ "F", S("2.1.5"), S("ok"), REQUEST_BAD, VERDICT_DONE },
+	/* Not a text. */
+	{ "D", S("2.0.0"), S("a\nb"), REQUEST_BAD, VERDICT_DONE },
+	{ "D", S("2.0.0"), S("caf\xc3\xa9"), REQUEST_BAD, VERDICT_DONE },
+	{ "L", S("4.3.0"), S("\x7f"), REQUEST_BAD, VERDICT_DONE },
 	/* Not a kind. */
 	{ "", S("2.0.0"), S(""), REQUEST_BAD, VERDICT_DONE },
 	{ "DD", S("2.0.0"), S(""), REQUEST_BAD, VERDICT_DONE },
@@ -228,6 +232,18 @@ static void verdict_rows(void)
 	}
 }
 
+static void verdict_text(void)
+{
+	for (size_t n = REQUEST_TEXT_MAX; n <= REQUEST_TEXT_MAX + 1; n++) {
+		struct request r = { .field = { STR("D"), STR("2.0.0"),
+					 tap_run('t', n) } };
+		struct verdict v;
+
+		tap_ok((verdict_get(&r, &v) == 0) == (n <= REQUEST_TEXT_MAX),
+		    "a text of %zu", n);
+	}
+}
+
 static void verdict_and_back(void)
 {
 	static const enum verdict_kind kinds[] = { VERDICT_DONE, VERDICT_LATER,
@@ -290,6 +306,7 @@ int main(void)
 	limits();
 	answers();
 	verdict_rows();
+	verdict_text();
 	verdict_and_back();
 	return tap_done();
 }
