@@ -119,8 +119,7 @@ static const struct policy_rule rules[] = {
 	ALLOW_NARROW("getgid32", NO_CONDITION),
 	ALLOW_NARROW("getegid32", NO_CONDITION),
 
-	/* The filters of a thread that comes later are those of its parent;
-	 * libc asks whether it may be used at all. */
+	/* Things the libraries try and go on without. */
 	REFUSE("openat", EACCES, NO_CONDITION),
 	REFUSE("open", EACCES, NO_CONDITION),
 	REFUSE("access", EACCES, NO_CONDITION),
