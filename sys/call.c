@@ -198,6 +198,12 @@ static void lose(struct call *c, const char *status, const char *text)
 	client_lost(&c->client, str_of(status), str_of(text));
 }
 
+static void lose_errno(struct call *c, ssize_t rc)
+{
+	lose(c, "4.4.2",
+	    rc == -ETIMEDOUT ? "no reply in time" : strerror((int)-rc));
+}
+
 /* Hears what there is.  True when there was something. */
 static bool listen_once(struct call *c, short *events)
 {
@@ -214,7 +220,7 @@ static bool listen_once(struct call *c, short *events)
 	else if (n == 0)
 		lose(c, "4.4.2", "the connection was closed");
 	else
-		lose(c, "4.4.2", strerror((int)-n));
+		lose_errno(c, n);
 	return true;
 }
 
@@ -236,7 +242,7 @@ static bool speak_once(struct call *c, short *events)
 		while (client_want(&c->client) != CLIENT_END &&
 		       listen_once(c, &more))
 			;
-		lose(c, "4.4.2", strerror((int)-n));
+		lose_errno(c, n);
 	} else {
 		client_written(&c->client, (size_t)n);
 	}
@@ -268,14 +274,12 @@ static void exchange(struct call *c)
 		if (spoke || listened)
 			continue;
 		rc = wait_for(c, events, deadline_ms);
-		if (rc == -ETIMEDOUT)
-			lose(c, "4.4.2", "no reply in time");
-		else if (rc < 0)
-			lose(c, "4.4.2", strerror(-rc));
+		if (rc < 0)
+			lose_errno(c, rc);
 	}
 }
 
-/* A piece of content; false when there is no use in going on. */
+/* A piece of content; false: there is no use in going on. */
 static bool push(struct call *c, struct str s)
 {
 	while (s.n > 0 && client_want(&c->client) == CLIENT_CONTENT) {
@@ -291,16 +295,14 @@ static bool push(struct call *c, struct str s)
 		       listen_once(c, &events))
 			;
 		if (!is_again(n)) {
-			lose(c, "4.4.2", strerror((int)-n));
+			lose_errno(c, n);
 			break;
 		}
 		if (client_want(&c->client) != CLIENT_CONTENT)
 			break;
 		rc = wait_for(c, (short)(events | wanted), deadline_of(c));
 		if (rc < 0)
-			lose(c, "4.4.2",
-			    rc == -ETIMEDOUT ? "content is not taken in time"
-					     : strerror(-rc));
+			lose_errno(c, rc);
 	}
 	return client_want(&c->client) == CLIENT_CONTENT;
 }
@@ -365,10 +367,13 @@ static int converse(struct call *c, struct parcel *p, struct str domain)
 			client_secured(&c->client);
 			break;
 		case CLIENT_RCPT:
-			give_rcpt(c, p);
-			break;
 		case CLIENT_CONTENT:
-			send_content(c, p);
+			if (p == NULL) /* none was begun */
+				return -EINVAL;
+			if (client_want(&c->client) == CLIENT_RCPT)
+				give_rcpt(c, p);
+			else
+				send_content(c, p);
 			break;
 		case CLIENT_READY:
 		case CLIENT_END:
