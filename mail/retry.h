@@ -15,15 +15,16 @@ struct retry {
 
 enum { RETRY_ATTEMPTS_MIN = 8 }; /* a clock that jumps gives nothing up */
 
-/* Seconds from now, after so many attempts, spread by 64 random bits over
- * three quarters to five quarters of the interval. */
+/* Seconds from now, at least 1, after so many attempts, spread by 64 random
+ * bits over three quarters to five quarters of the interval. */
 int64_t retry_interval_s(
     const struct retry *r, unsigned attempts, uint64_t random);
 
 /* A next attempt further away than the longest interval is due now. */
 bool retry_is_due(const struct retry *r, int64_t next_s, int64_t now_s);
 
-/* Older than the lifetime and tried at least RETRY_ATTEMPTS_MIN times. */
+/* Older than the lifetime and tried at least RETRY_ATTEMPTS_MIN times.  Of an
+ * arrival that lies ahead the intervals of so many attempts are the age. */
 bool retry_is_over(
     const struct retry *r, int64_t arrival_s, unsigned attempts, int64_t now_s);
 bool retry_is_late(const struct retry *r, int64_t arrival_s, int64_t now_s);

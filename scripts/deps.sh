@@ -27,6 +27,8 @@ for group; do
 			mutt strace busybox systemd socat netcat-openbsd
 			procps iproute2 binutils
 			mount e2fsprogs xfsprogs btrfs-progs
+			python3-public python3-zope.interface
+			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
 			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3

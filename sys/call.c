@@ -307,15 +307,15 @@ static bool push(struct call *c, struct str s)
 	return client_want(&c->client) == CLIENT_CONTENT;
 }
 
-static void send_content(struct call *c, const struct parcel *p)
+static void send_content(struct call *c, struct parcel *p)
 {
 	static char block[BLOCK], room[WIRE_TIMES * BLOCK + WIRE_END_OCTETS];
 	struct wire w = { 0 };
-	uint64_t at = p->content_at;
 
+	parcel_rewind(p);
 	for (;;) {
 		struct buf out = BUF(room);
-		ssize_t n = parcel_read(p, &at, block, sizeof(block));
+		ssize_t n = parcel_read(p, block, sizeof(block));
 		short events = 0;
 
 		if (n < 0) {
