@@ -8,18 +8,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mail/base64.h"
 #include "sys/credentials.h"
 #include "sys/dial.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/tls-client.h"
 
-enum { BLOCK = 32 * 1024, NONCE_OCTETS = 24 };
+enum { BLOCK = 32 * 1024 };
 
 /* --- why it failed ------------------------------------------------------- */
 
@@ -397,20 +395,18 @@ static enum client_tls wanted_tls(const struct reach_way *w)
 
 static int set_secret(struct call *c)
 {
-	char octets[NONCE_OCTETS];
-	struct buf nonce = BUF(c->nonce);
+	int rc;
 
 	c->setup.secret = NULL;
 	if (c->way->hop.user.n == 0)
 		return 0;
-	c->secret = (struct sasl_secret){ .crypto = tls_client_crypto() };
-	if (credentials_find(&c->way->hop, &c->secret) != 0)
+	rc = credentials_find(&c->way->hop, &c->secret);
+	if (rc == -ENOENT)
 		return failed(
 		    c, STR("4.7.8"), STR("no password for this user and host"));
-	if (getrandom(octets, sizeof(octets), 0) != sizeof(octets))
-		return failed_errno(c, "4.3.0", -errno);
-	base64_put(&nonce, str_at(octets, sizeof(octets)));
-	c->secret.nonce = buf_str(&nonce);
+	if (rc < 0)
+		return failed_errno(c, "4.3.0", rc);
+	c->secret.crypto = tls_client_crypto();
 	c->setup.secret = &c->secret;
 	return 0;
 }
