@@ -135,7 +135,10 @@ static int maps_code(void)
 	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	return p == MAP_FAILED ? errno : OK;
+	if (p != MAP_FAILED)
+		return OK;
+	/* musl says so when the kernel says EPERM */
+	return errno == ENOMEM ? EPERM : errno;
 }
 
 static int makes_code(void)
