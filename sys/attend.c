@@ -222,49 +222,57 @@ static bool is_hopeless(const struct poller *p, char letter)
 	return looker_stuck(p) || (letter == 'R' && storer_stuck(p));
 }
 
-/* Waits in line, unless that is long already or nobody moves. */
+/* Waits in line, unless nobody moves. */
 static void stand_in_line(
     struct poller *p, unsigned c, const struct request *r, struct str record)
 {
-	struct waiting *w = &p->line[p->nline];
-	struct buf b;
+	struct buf b = BUF(p->waiting[c]);
 
-	if (p->nline == POLLER_LINE || is_hopeless(p, r->letter)) {
+	/* Its end is reached only by those who have gone meanwhile. */
+	if (p->nline == POLLER_CONNS || is_hopeless(p, r->letter)) {
 		(void)serve(p, c, r, record, true);
 		return;
 	}
-	b = BUF(w->text);
 	buf_put(&b, record);
-	w->n = b.n;
-	w->conn = (int)c;
-	w->turn = p->conn[c].turn;
-	w->since_ms = p->now_ms;
+	p->line[p->nline++] =
+	    (struct waiting){ c, p->conn[c].turn, p->now_ms, b.n };
 	p->conn[c].state = CONN_LINE;
-	p->nline++;
 }
 
-/* Whoever stands in line tries again; the others close up. */
+/* One in line tries again; false when there is no worker for him yet. */
+static bool try_again(struct poller *p, const struct waiting *w)
+{
+	struct str record = str_at(p->waiting[w->conn], w->n);
+	bool last = is_hopeless(p, record.p[0]) ||
+		    p->now_ms - w->since_ms >= POLLER_LINE_MS;
+	struct request r;
+
+	return request_parse(record, &r) != 0 ||
+	       serve(p, w->conn, &r, record, last);
+}
+
+/*
+ * Whoever stands in line tries again, the first who came first; the others
+ * close up.  When there is no store worker for one there is none for those
+ * behind him either.
+ */
 void attend_line(struct poller *p)
 {
 	unsigned n = p->nline, kept = 0;
+	bool none = false;
 
 	p->nline = 0;
 	for (unsigned i = 0; i < n; i++) {
-		struct waiting *w = &p->line[i];
-		unsigned c = (unsigned)w->conn;
-		struct str record = str_at(w->text, w->n);
-		bool last = is_hopeless(p, w->text[0]) ||
-			    p->now_ms - w->since_ms >= POLLER_LINE_MS;
-		struct request r;
+		const struct waiting *w = &p->line[i];
+		const struct conn *k = &p->conn[w->conn];
+		bool store = p->waiting[w->conn][0] == 'R';
 
-		if (p->conn[c].turn != w->turn ||
-		    p->conn[c].state != CONN_LINE ||
-		    request_parse(record, &r) != 0 ||
-		    serve(p, c, &r, record, last))
+		if (k->turn != w->turn || k->state != CONN_LINE)
 			continue;
-		if (kept != i)
-			p->line[kept] = *w;
-		kept++;
+		if (!(store && none) && try_again(p, w))
+			continue;
+		none = none || store;
+		p->line[kept++] = *w;
 	}
 	p->nline = kept;
 }

@@ -86,6 +86,12 @@ def helo():
     t.equal(r.fates(), [(0, 'W', '2.0.0')], 'HELO for who knows no EHLO')
 
 
+def address_without_brackets():
+    with Hop(accepting()) as h:
+        r = carry('smtp://' + h.where.replace('[', '').replace(']', ''))
+    t.equal(r.fates(), [(0, 'D', '2.6.0')], 'smtp://127.0.0.1:port')
+
+
 def several_messages():
     with Hop(accepting(1, 3)) as h:
         r = carry('smtp://' + h.where, *[message(b'%d\n' % i)
@@ -262,8 +268,8 @@ def limits_told():
 
 def main():
     for test in (on_the_wire, parameters, nothing_offered, lock_step,
-                 helo, several_messages, lmtp, not_possible, possible,
-                 refusals, content_for_nobody, too_many, limits_told):
+                 helo, address_without_brackets, several_messages, lmtp,
+                 not_possible, possible, refusals, content_for_nobody, too_many, limits_told):
         t.run(test.__name__.replace('_', ' '), test)
     t.done()
 

@@ -3,7 +3,6 @@
 DATA and by BDAT, line ends apart.  The sample messages of Python's and
 spamassassin's tests and of flufl.bounce, and each of them broken in ways that
 follow from its own octets."""
-import glob
 import hashlib
 import os
 import re
@@ -11,29 +10,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 import tap
-from fronts import DEPS
+from corpus import collect
 from postern import Postern, split_trace
 
 t = tap.Tap()
-
-PLACES = (
-    'libpython3.11-testsuite/usr/lib/python3.*/test/test_email/data/*',
-    'python3-flufl.bounce/usr/lib/python3/dist-packages/flufl/bounce/tests/'
-    'data/*',
-    'spamassassin/usr/share/doc/spamassassin/examples/sample-*',
-)
-
-
-def collect():
-    texts = {}
-    for place in PLACES:
-        for path in sorted(glob.glob(os.path.join(DEPS, place))):
-            if path.endswith(('.py', '.gif', '.au', '.tiff')):
-                continue
-            with open(path, 'rb') as f:
-                text = f.read()
-            texts[os.path.basename(path)] = text
-    return texts
 
 
 def canonical(text):
