@@ -33,6 +33,9 @@ lo MX 10 localhost-of-spammers
 localhost-of-spammers A 127.0.0.1
 altered A 192.0.2.99
 ''' % (HOST, HOST, OWN)
+# more than a datagram holds: asked for by TCP
+ZONE += ''.join('many MX %d h%03d\nh%03d A 192.0.2.%d\n'
+                % (i, i, i, 1 if i == 1 else 2) for i in range(1, 101))
 NEVER = {
     'nx.signed': '5.1.2',
     'nx.plain': '5.1.2',
@@ -88,10 +91,11 @@ def fates(world):
 
 def delivered(world):
     p = site(world)
-    p.put('alice@here.example', ['bob@good.signed'])
-    with Hop(accepting(), at=('192.0.2.1', 25)) as hop:
-        p.pass_()
-    assert len(hop.contents) == 1 and p.files() == [], p.logged()
+    for domain in 'good.signed', 'many.signed':
+        p.put('alice@here.example', ['bob@' + domain])
+        with Hop(accepting(), at=('192.0.2.1', 25)) as hop:
+            p.pass_()
+        assert len(hop.contents) == 1 and p.files() == [], p.logged()
     p.clean()
 
 
