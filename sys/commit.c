@@ -14,7 +14,8 @@
 
 enum {
 	HEAD_MAX = 2048, /* octets of Return-Path and Delivered-To */
-	MBOX_HELD = 100  /* mbox files of one message: each has a child */
+	MBOX_HELD = 100, /* mbox files of one message: each has a child */
+	TOGETHER = 3     /* copies that one syncfs(2) is cheaper for */
 };
 
 static const struct verdict stored = { VERDICT_DONE, { "2.0.0", 5 },
@@ -170,11 +171,25 @@ static int name_all(const struct commit *c, struct job *j)
 	return 0;
 }
 
+/* One of many is made to last with the first of its file system. */
+static int sync_copy(struct job *j, unsigned i)
+{
+	struct maildir *m = &j->copy[i].maildir;
+
+	if (j->ncopies < TOGETHER || m->synced)
+		return maildir_sync(m);
+	for (unsigned k = 0; k < i; k++)
+		if (is_maildir(&j->copy[k]) &&
+		    maildir_shares(&j->copy[k].maildir, m))
+			return 0;
+	return maildir_sync_all(m);
+}
+
 static int sync_all(struct job *j)
 {
 	for (unsigned i = 0; i < j->ncopies; i++) {
 		struct copy *copy = &j->copy[i];
-		int rc = is_maildir(copy) ? maildir_sync(&copy->maildir) : 0;
+		int rc = is_maildir(copy) ? sync_copy(j, i) : 0;
 
 		if (rc < 0) {
 			copy->outcome = failure_verdict(rc);

@@ -264,6 +264,19 @@ int maildir_sync(struct maildir *m)
 	return rc < 0 ? failed_with("fsync", rc) : 0;
 }
 
+int maildir_sync_all(const struct maildir *m)
+{
+	return syncfs(m->new) == 0 ? 0 : failed("syncfs");
+}
+
+bool maildir_shares(const struct maildir *a, const struct maildir *b)
+{
+	struct stat at, bt;
+
+	return !a->synced && !b->synced && fstat(a->new, &at) == 0 &&
+	       fstat(b->new, &bt) == 0 && at.st_dev == bt.st_dev;
+}
+
 void maildir_remove(struct maildir *m)
 {
 	if (m->written)

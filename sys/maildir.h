@@ -47,6 +47,14 @@ int maildir_name(struct maildir *m);
  * it has to be removed, for what is in memory proves nothing. */
 int maildir_sync(struct maildir *m);
 
+/*
+ * Likewise for all of this file system whose data was pushed out and that
+ * have their names: one commit of the journal, where an fsync of each would
+ * flush the disk anew.  Not for those that were fsynced already (m->synced).
+ */
+int maildir_sync_all(const struct maildir *m);
+bool maildir_shares(const struct maildir *a, const struct maildir *b);
+
 /* Removes what there is of it. */
 void maildir_remove(struct maildir *m);
 

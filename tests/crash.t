@@ -78,6 +78,23 @@ def commit_order():
             site.close()
 
 
+def commit_together():
+    """Many mailboxes of one file system are made to last by one call."""
+    why = sabotage.needs()
+    if why:
+        raise tap.Skip(why)
+    rcpts = 'alice+%s', 'bob+%s', 'carol+%s'
+    site = crash.Site(rcpts=rcpts)
+    if not crash.pushes_out(site.p.dir):
+        raise tap.Skip('only on ext4 and xfs')
+    site.trial('store')
+    steps = 'sync_file_range', 'renameat2', 'syncfs', 'fsync', 'sendmsg'
+    order = sabotage.Trace(site.trace).order(steps)
+    assert order == [steps[0]] * 6 + [steps[1]] * 3 + ['syncfs'] + \
+        ['sendmsg'] * 3, order
+    site.close()
+
+
 def new_maildir():
     """Its directories last before anything in them has a name."""
     why = sabotage.needs()
@@ -148,14 +165,16 @@ class Storm:
         return found
 
     def kill(self, r, role):
+        """False when there is none: deliver may be on its way back."""
         pids = self.victims()[role]
         if not pids:
-            return
+            return False
         try:
             os.kill(r.choice(pids), signal.SIGKILL)
         except ProcessLookupError:
-            return
+            return False
         self.killed[role] += 1
+        return True
 
     def run(self, seconds):
         threads = [threading.Thread(target=self.client, args=(i,))
@@ -170,7 +189,7 @@ class Storm:
                 self.kill(r, r.choice(('session', 'store', 'lookup')))
             # takes all workers along, and costs a second
             if i < 3:
-                self.kill(r, 'poller')
+                until(lambda: self.kill(r, 'poller'))
         self.over = True
         for c in threads:
             c.join()
@@ -419,6 +438,7 @@ for test in (full_maildir, maildir_without_inodes, read_only_maildir,
     t.run(test.__name__.replace('_', ' '), test)
 t.run('a storm of kills', storm)
 t.run('commit order', commit_order)
+t.run('one commit for many', commit_together)
 t.run('a new Maildir', new_maildir)
 traced()
 t.done()

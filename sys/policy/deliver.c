@@ -89,6 +89,7 @@ static const struct policy_rule rules[] = {
 	ALLOW("sync_file_range", NO_CONDITION),
 	ALLOW("sync_file_range2", NO_CONDITION),	/* arm */
 	ALLOW("fsync", NO_CONDITION),
+	ALLOW("syncfs", NO_CONDITION),
 	ALLOW("fdatasync", NO_CONDITION),
 
 	/* Owners, types, sizes and room; libc has a name for each machine. */

@@ -24,7 +24,7 @@ TALK = {'sendmsg', 'recvmsg', 'epoll_pwait', 'epoll_ctl', 'poll', 'ppoll',
         'read', 'write', 'sendto', 'recvfrom', 'accept4'}
 
 # These make it safe; one that fails is the end of that attempt.
-SAFETY = {'fsync', 'sync_file_range', 'renameat2'}
+SAFETY = {'fsync', 'syncfs', 'sync_file_range', 'renameat2'}
 
 
 # Magic numbers of file systems on which deliver pushes the data out; on others

@@ -35,7 +35,7 @@ class Receiving:
                  beside=False, lie=(), pause_ms=0):
         self.clients, self.messages, self.plain = clients, messages, plain
         self.mbox, self.beside = mbox, beside
-        self.lie, self.pause_ms = lie, pause_ms
+        self.lie, self.pause_ms = list(lie), pause_ms
         self.sent = {}          # ident: Sent
         self.wrong = []
         self.left = collections.Counter()       # of an interrupted delivery
@@ -95,13 +95,14 @@ class Receiving:
 
     def _sabotage(self):
         """Options of strace, one injection for each call."""
-        more = {'fsync': ''}
-        for call in self.lie:
+        more = {'fsync': '', 'syncfs': ''}
+        for call in self.lie + ['syncfs'] * ('fsync' in self.lie):
             call, _, when = call.partition(':')
             # a filter that meets another call than these would kill
             more[call] = ':retval=0:syscall=getpid' + (when and ':' + when)
         if self.pause_ms:
-            more['fsync'] += ':delay_enter=%d' % (self.pause_ms * 1000)
+            for call in 'fsync', 'syncfs':
+                more[call] += ':delay_enter=%d' % (self.pause_ms * 1000)
         args = ['-f', '-e', 'trace=' + ','.join(more)]
         for call, what in more.items():
             args += ['-e', 'inject=' + call + what] if what else []
@@ -121,7 +122,7 @@ class Receiving:
             return Sent(['alice@here.example'], 0)
         rcpts = {'%s@%s' % (r.choice(USERS), r.choice(
             ['here.example', r.choice(DOMAINS)]))
-            for _ in range(r.choice((1, 1, 1, 3)))}
+            for _ in range(r.choice((1, 1, 1, 3, 9)))}
         return Sent(sorted(rcpts), r.choice(SIZES))
 
     def _client(self, p, disk, number):

@@ -22,6 +22,8 @@ STORE = 'store', 'session', 'poller'
 PLANS = (
     ('one mailbox', dict(), STORE + ('listener', 'inetd', 'alone', 'mda')),
     ('two mailboxes', dict(rcpts=('alice+%s', 'bob+%s')), STORE),
+    ('three mailboxes', dict(rcpts=('alice+%s', 'bob+%s', 'carol+%s')),
+     ('store',)),
     ('600 kB', dict(size=600000), STORE + ('mda',)),
     ('a new Maildir', dict(rcpts=('carol+%s',), prepare=crash.unmake), STORE),
     ('new users', dict(prepare=crash.rewrite_users), ('lookup',)),
