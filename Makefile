@@ -5,6 +5,7 @@
 #   make check         all tests below five minutes; check-unit, check-e2e and
 #                      check-fuzz are its parts, check-system boots a machine
 #   make lint          the gates of STYLE.md
+#   make bench         beside Postfix, in the same run; bench-growth, bench-peers
 #   make install       DESTDIR= PREFIX= as usual
 #
 # Every mail/*.c goes into libmail.a and every sys/*.c into libsys.a; the
@@ -145,9 +146,10 @@ lint:
 	@scripts/deps.sh build lint
 	@$(MAKE) -s --no-print-directory all
 	@$(TEST) $(wildcard tests/lint/*.t)
-bench: all
-	@scripts/deps.sh build bench
-	@B=$(B) tests/bench/run
+bench bench-growth bench-peers:
+	@scripts/deps.sh build bench $(filter peers,$(@:bench-%=%))
+	@$(MAKE) -s --no-print-directory all static
+	@B=$(B) tests/bench/run $(@:bench-%=%)
 coverage:
 	@$(MAKE) --no-print-directory B=$(B)/cov CFLAGS='-O0 -g --coverage' \
 	  FORT= ASAN='-O0 -g --coverage' test-programs
@@ -158,7 +160,7 @@ run:
 	@$(MAKE) -s --no-print-directory all
 	@B=$(B) scripts/run.sh
 deps:
-	@scripts/deps.sh build check lint system bench
+	@scripts/deps.sh build check lint system bench peers
 
 # smtpd and deliver against musl, which comes without the kernel's headers.
 MULTI = $(shell $(HOSTCC) -print-multiarch)
@@ -198,8 +200,8 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all boxes test-programs check check-unit check-e2e check-fuzz \
-	check-system check-long lint bench coverage run deps \
-	static install uninstall clean
+	check-system check-long lint bench bench-growth bench-peers coverage \
+	run deps static install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell [ ! -d $(B) ] || find $(B) \

@@ -31,8 +31,9 @@ for group; do
 			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
-			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data"
-		unpack="$unpack openbsd-inetd xinetd spamassassin nsd
+			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
+		unpack="$unpack openbsd-inetd xinetd spamassassin nsd postfix
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
 	lint)
@@ -43,8 +44,16 @@ for group; do
 	system)	install="$install debootstrap systemd-container perl curl" ;;
 	bench)
 		install="$install perl python3 iproute2 e2fsprogs mount
-			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
-		unpack="$unpack postfix"
+			binutils gnuplot-nox musl-tools linux-libc-dev systemd
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
+			libevent-2.1-7 libwrap0 libbsd0"
+		unpack="$unpack postfix openbsd-inetd"
+		;;
+	peers)
+		install="$install libcrypt1 libdb5.3 libevent-2.1-7
+			libgnutls-dane0 libgnutls30 libidn12 libidn2-0 libnsl2
+			libpam0g libpcre2-8-0 libssl3 zlib1g"
+		unpack="$unpack opensmtpd exim4-daemon-light exim4-base dma"
 		;;
 	*)	echo "deps.sh: unknown group $group" >&2; exit 64 ;;
 	esac
@@ -91,6 +100,7 @@ if [ "$missing" ]; then
 		$missing >/dev/null
 fi
 for p in $absent; do
+	[ ! -e "build/deps/$p/usr" ] || continue # two groups want it
 	say "unpacking $p under build/deps"
 	rm -rf "build/deps/$p.new"
 	mkdir -p "build/deps/$p.new"

@@ -138,20 +138,6 @@ static void pass_verdict(
 	pass_rcpt(p, c, address, buf_str(&b));
 }
 
-/* The plan that was known, or found, for L or R. */
-static void use_plan(
-    struct poller *p, unsigned c, const struct request *r, struct str plan)
-{
-	struct plan parsed;
-
-	if (r->letter == 'R')
-		pass_rcpt(p, c, r->field[3], plan);
-	else if (plan_get(plan, &parsed) == 0)
-		reply_verdict(p, c, &parsed.verdict);
-	else
-		reply_verdict(p, c, &failed);
-}
-
 /* Nobody can look: that is the answer. */
 static void use_verdict(struct poller *p, unsigned c, const struct request *r,
     const struct verdict *v)
@@ -162,6 +148,69 @@ static void use_verdict(struct poller *p, unsigned c, const struct request *r,
 		pass_verdict(p, c, r->field[3], v);
 	else
 		reply_verdict(p, c, v);
+}
+
+/* For L: where else it leads, before the verdict. */
+static bool tell_forwards(
+    const struct poller *p, unsigned c, const struct plan *plan)
+{
+	static char text[REQUEST_MAX + REQUEST_FORWARDS_MAX];
+	struct buf b = BUF(text);
+
+	request_begin(&b, 'g');
+	request_field(&b, plan->boxes.n > 0 ? STR("1") : STR("0"));
+	buf_put(&b, plan->forwards);
+	return io_send_record(p->conn[c].fd, buf_str(&b), -1) == 0;
+}
+
+/*
+ * For R: smtpd has queued for the very addresses that it leads to now, and
+ * what is left are mailboxes.
+ */
+static bool are_queued(const struct request *r, const struct plan *plan)
+{
+	uint64_t flags = 0;
+
+	return str_u64(r->field[0], &flags) == 0 &&
+	       (flags & REQUEST_FORWARDED) != 0 &&
+	       flags >> REQUEST_SUM_SHIFT == request_sum(plan->forwards);
+}
+
+static void pass_boxes(
+    struct poller *p, unsigned c, struct str address, struct str boxes)
+{
+	static const struct verdict good = { VERDICT_DONE, { "2.1.5", 5 },
+		{ "good", 4 } };
+	static char text[PLAN_MAX];
+	struct buf b = BUF(text);
+
+	plan_put(&b, &good, false);
+	buf_put(&b, boxes);
+	pass_rcpt(p, c, address, buf_str(&b));
+}
+
+/* The plan that was known, or found, for L or R. */
+static void use_plan(
+    struct poller *p, unsigned c, const struct request *r, struct str plan)
+{
+	bool lookup = r->letter != 'R', forward;
+	struct plan parsed;
+
+	if (plan_get(plan, &parsed) != 0) {
+		use_verdict(p, c, r, &failed);
+		return;
+	}
+	forward = parsed.verdict.kind == VERDICT_FORWARD;
+	if (lookup && forward && !tell_forwards(p, c, &parsed))
+		poller_end(p, c, "does not take its answers");
+	else if (lookup)
+		reply_verdict(p, c, &parsed.verdict);
+	else if (!forward)
+		pass_rcpt(p, c, r->field[3], plan);
+	else if (parsed.boxes.n > 0 && are_queued(r, &parsed))
+		pass_boxes(p, c, r->field[3], parsed.boxes);
+	else
+		pass_verdict(p, c, r->field[3], &parsed.verdict);
 }
 
 void attend_answer(
@@ -222,49 +271,57 @@ static bool is_hopeless(const struct poller *p, char letter)
 	return looker_stuck(p) || (letter == 'R' && storer_stuck(p));
 }
 
-/* Waits in line, unless that is long already or nobody moves. */
+/* Waits in line, unless nobody moves. */
 static void stand_in_line(
     struct poller *p, unsigned c, const struct request *r, struct str record)
 {
-	struct waiting *w = &p->line[p->nline];
-	struct buf b;
+	struct buf b = BUF(p->waiting[c]);
 
-	if (p->nline == POLLER_LINE || is_hopeless(p, r->letter)) {
+	/* Its end is reached only by those who have gone meanwhile. */
+	if (p->nline == POLLER_CONNS || is_hopeless(p, r->letter)) {
 		(void)serve(p, c, r, record, true);
 		return;
 	}
-	b = BUF(w->text);
 	buf_put(&b, record);
-	w->n = b.n;
-	w->conn = (int)c;
-	w->turn = p->conn[c].turn;
-	w->since_ms = p->now_ms;
+	p->line[p->nline++] =
+	    (struct waiting){ c, p->conn[c].turn, p->now_ms, b.n };
 	p->conn[c].state = CONN_LINE;
-	p->nline++;
 }
 
-/* Whoever stands in line tries again; the others close up. */
+/* One in line tries again; false when there is no worker for him yet. */
+static bool try_again(struct poller *p, const struct waiting *w)
+{
+	struct str record = str_at(p->waiting[w->conn], w->n);
+	bool last = is_hopeless(p, record.p[0]) ||
+		    p->now_ms - w->since_ms >= POLLER_LINE_MS;
+	struct request r;
+
+	return request_parse(record, &r) != 0 ||
+	       serve(p, w->conn, &r, record, last);
+}
+
+/*
+ * Whoever stands in line tries again, the first who came first; the others
+ * close up.  When there is no store worker for one there is none for those
+ * behind him either.
+ */
 void attend_line(struct poller *p)
 {
 	unsigned n = p->nline, kept = 0;
+	bool none = false;
 
 	p->nline = 0;
 	for (unsigned i = 0; i < n; i++) {
-		struct waiting *w = &p->line[i];
-		unsigned c = (unsigned)w->conn;
-		struct str record = str_at(w->text, w->n);
-		bool last = is_hopeless(p, w->text[0]) ||
-			    p->now_ms - w->since_ms >= POLLER_LINE_MS;
-		struct request r;
+		const struct waiting *w = &p->line[i];
+		const struct conn *k = &p->conn[w->conn];
+		bool store = p->waiting[w->conn][0] == 'R';
 
-		if (p->conn[c].turn != w->turn ||
-		    p->conn[c].state != CONN_LINE ||
-		    request_parse(record, &r) != 0 ||
-		    serve(p, c, &r, record, last))
+		if (k->turn != w->turn || k->state != CONN_LINE)
 			continue;
-		if (kept != i)
-			p->line[kept] = *w;
-		kept++;
+		if (!(store && none) && try_again(p, w))
+			continue;
+		none = none || store;
+		p->line[kept++] = *w;
 	}
 	p->nline = kept;
 }
@@ -296,12 +353,14 @@ static bool is_sane(const struct request *r)
 	case 'R':
 		if (!is_text(r->field[3], ADDR_TEXT_MAX))
 			return false;
+		most |= REQUEST_FORWARDED | (uint64_t)REQUEST_SUM_MASK
+						<< REQUEST_SUM_SHIFT;
 		break;
 	default:
 		most |= REQUEST_RELAY;
 		break;
 	}
-	return str_u64(r->field[0], &n) == 0 && n <= most &&
+	return str_u64(r->field[0], &n) == 0 && (n & ~most) == 0 &&
 	       r->field[1].n <= LOCAL_MAX &&
 	       str_find(r->field[1], '\n') == r->field[1].n &&
 	       str_find(r->field[1], '\r') == r->field[1].n &&

@@ -126,8 +126,26 @@ static int write_all(const struct commit *c, struct job *j)
 	for (unsigned i = 0; i < j->ncopies; i++) {
 		int rc = write_copy(c, &j->copy[i], &nmbox);
 
+		if (rc == 0 && j->ncopies > 1 && is_maildir(&j->copy[i]))
+			maildir_push(&j->copy[i].maildir);
 		if (rc < 0) {
 			j->copy[i].outcome = failure_verdict(rc);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* The disk has all that was written before the first of it has a name. */
+static int push_all(struct job *j)
+{
+	for (unsigned i = 0; i < j->ncopies; i++) {
+		struct copy *copy = &j->copy[i];
+		int rc =
+		    is_maildir(copy) ? maildir_push_out(&copy->maildir) : 0;
+
+		if (rc < 0) {
+			copy->outcome = failure_verdict(rc);
 			return rc;
 		}
 	}
@@ -246,7 +264,7 @@ void commit_job(const struct commit *c, struct job *j)
 {
 	for (unsigned i = 0; i < j->ncopies; i++)
 		j->copy[i].outcome = with_others;
-	if (write_all(c, j) < 0 || !deliver_all_lmtp(c, j) ||
+	if (write_all(c, j) < 0 || push_all(j) < 0 || !deliver_all_lmtp(c, j) ||
 	    name_all(c, j) < 0 || sync_all(j) < 0)
 		take_back(c, j);
 	else

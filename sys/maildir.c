@@ -224,6 +224,18 @@ static int copy(int to, struct str head, const struct source *content)
 	return 0;
 }
 
+void maildir_push(const struct maildir *m)
+{
+	(void)sync_file_range(m->file, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int maildir_push_out(struct maildir *m)
+{
+	int rc = sync_data(m->file, &m->synced);
+
+	return rc < 0 ? failed_with("writing", rc) : 0;
+}
+
 int maildir_write(struct maildir *m, struct str head,
     const struct source *content, struct str hostname)
 {
@@ -231,10 +243,7 @@ int maildir_write(struct maildir *m, struct str head,
 
 	if (rc == 0)
 		rc = copy(m->file, head, content);
-	if (rc < 0)
-		return rc;
-	rc = sync_data(m->file, &m->synced);
-	return rc < 0 ? failed_with("writing", rc) : 0;
+	return rc;
 }
 
 int maildir_name(struct maildir *m)

@@ -32,10 +32,13 @@ void maildir_init(struct maildir *m);
  */
 int maildir_open(struct maildir *m, const char *path, uid_t uid, bool walked);
 
-/* Writes head and the content under tmp/; the data is on the disk then.  0 or
- * -errno, logged. */
+/* Writes head and the content under tmp/.  0 or -errno, logged. */
 int maildir_write(struct maildir *m, struct str head,
     const struct source *content, struct str hostname);
+
+/* Its data on its way to the disk, or (push_out) there.  0 or -errno. */
+void maildir_push(const struct maildir *m);
+int maildir_push_out(struct maildir *m);
 
 /* Its final name in new/: from here on it can be seen.  0 or -errno. */
 int maildir_name(struct maildir *m);

@@ -22,7 +22,6 @@ enum {
 	POLLER_CONNS = 4096,
 	POLLER_LOOKERS = 4,  /* lookup workers */
 	POLLER_STORERS = 24, /* store workers, at most SHARE_SLOTS */
-	POLLER_LINE = 256,   /* requests that wait for a worker */
 	POLLER_RECORD = REQUEST_WHOLE_MAX, /* to a worker */
 	/* Milliseconds. */
 	POLLER_LINE_MS = 5000, /* to wait in line ... */
@@ -87,12 +86,12 @@ struct storer {
 	char back[REQUEST_MAX];
 };
 
+/* Who stands in line for a worker: a connection at most once. */
 struct waiting {
-	int conn;
+	unsigned conn;
 	uint32_t turn;
 	int64_t since_ms;
-	size_t n;
-	char text[REQUEST_MAX];
+	size_t n; /* octets of its request, in waiting[conn] */
 };
 
 struct poller {
@@ -111,7 +110,8 @@ struct poller {
 	struct conn conn[POLLER_CONNS];
 	struct looker looker[POLLER_LOOKERS];
 	struct storer storer[POLLER_STORERS];
-	struct waiting line[POLLER_LINE];
+	struct waiting line[POLLER_CONNS];
+	char waiting[POLLER_CONNS][REQUEST_MAX];
 };
 
 /* Starts the lookup workers and prepares everything else; `single_fd` is a

@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 enum {
-	SHARE_SLOTS = 24,    /* workers that may tell */
-	SHARE_MOST = 20,     /* ... and may work for one user */
-	SHARE_WAIT_MS = 500, /* for one of those to be done */
-	SHARE_NONE = -1      /* the slot of a worker that is alone */
+	SHARE_SLOTS = 24,      /* workers that may tell */
+	SHARE_MOST = 20,       /* ... and may work for one user */
+	SHARE_WAIT_MS = 500,   /* for anybody to be done ... */
+	SHARE_LIMIT_MS = 5000, /* ... and for one of his to be */
+	SHARE_NONE = -1        /* the slot of a worker that is alone */
 };
 
 /* Before workers are forked.  0 or -errno: then nobody is limited. */
@@ -20,7 +21,7 @@ int share_start(void);
 
 /*
  * The worker of `slot` is about to work for `uid`, until it says share_end.
- * 0, or -ETIMEDOUT: as many as may be work for him, and none was done soon.
+ * 0, or -ETIMEDOUT: as many as may be work for him, and nobody moves.
  */
 int share_begin(int slot, uint32_t uid);
 void share_end(int slot);

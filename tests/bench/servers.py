@@ -1,173 +1,60 @@
-"""The servers that are measured, each started with its own defaults but for
-limits per client, with as many Maildirs as there are runs."""
-import atexit
+"""A server as the cases see it.  Each has its own defaults but for limits per
+client, and as many empty Maildirs as the case has use for."""
 import os
 import subprocess
 
 import box
-import load
-from fronts import DEPS
-from postern import Client, Closed, Postern, free_port, until
+import settings
+import unpacked
+from arrivals import Arrivals
+from group import Group
+from postern import Client, Closed, free_port, until
 
-USERS = ['u%d' % i for i in range(64)]
-UID = box.USERS['alice'][0]
+UID = box.USERS['alice'][0]     # of all mailboxes
+SIZE_LIMIT = 64 << 20           # bytes of a message, with all servers
+BOXES = 128
 
 
-class Ours:
-    """smtpd, listening; deliver started by it."""
-    name = 'postern'
+class Cannot(Exception):
+    """The text tells what this server does not do."""
 
-    def __init__(self, under, **more):
-        self.cpu_group = load.Cpu('postern-bench')
-        conf = {'connection-limit': '4000', 'source-limit': '4000'}
-        conf.update(more)
-        self.p = Postern(conf, users=('alice',), under=under)
-        for name in USERS:
-            path = self.maildir(name)
-            os.makedirs(path, 0o700)
-            os.chown(path, UID, UID)
-        self.p.write('users', ''.join('%s %s\n' % (n, self.maildir(n))
-                                      for n in USERS))
-        self.p.start(preexec_fn=self.cpu_group.enter)
-        self.port = self.p.port
-        self.client_env = None
+
+class Server:
+    """under: where its files are.  users: names of its mailboxes; processes:
+    how many connections at once it should be ready for, where that is a
+    matter of processes."""
+    name = None
+    packages = ()
+    without_smtp = None     # why it cannot be sent anything over TCP
+    known = ''              # what a reader of its figures should know
+
+    def __init__(self, under, users=None, processes=None, front=None):
+        self.dir = os.path.join(under, self.name.replace(' ', '-'))
+        self.users = users or ['u%d' % i for i in range(BOXES)]
+        self.processes, self.front = processes, front
+        self.unused = list(self.users)
+        self.group = Group()
+        self.port = free_port()
+        self.pace = None        # messages per second, as far as is known
+
+    def fresh(self):
+        """A user whose Maildir nothing was delivered to yet."""
+        return self.unused.pop(0)
+
+    def arrivals(self, users):
+        return Arrivals([self.maildir(u) for u in users])
 
     def maildir(self, user):
-        return self.p.path('home', 'alice', user)
+        return os.path.join(self.dir, 'mail', user)
 
-    def cpu(self):
-        return self.cpu_group.seconds()
+    def make_maildirs(self):
+        for name in self.users:
+            for part in ('', 'tmp', 'new', 'cur'):
+                path = os.path.join(self.maildir(name), part)
+                os.makedirs(path, 0o700)
+                os.chown(path, UID, UID)
 
-    def memory(self):
-        return self.cpu_group.memory()
-
-    def logged(self):
-        return self.p.logged()
-
-    def stop(self):
-        self.cpu_group.end()
-        self.p.clean()
-
-
-MAIN = '''
-compatibility_level = 3.6
-queue_directory = %(dir)s/spool
-data_directory = %(dir)s/data
-daemon_directory = /usr/lib/postfix/sbin
-command_directory = /usr/sbin
-shlib_directory = /usr/lib/postfix
-meta_directory = %(dir)s/etc
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = mx.here.example
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mydestination =
-mynetworks = 127.0.0.0/8
-alias_maps =
-alias_database =
-virtual_mailbox_domains = here.example
-virtual_mailbox_base = %(dir)s/mail
-virtual_mailbox_maps = texthash:%(dir)s/etc/users
-virtual_uid_maps = static:%(uid)d
-virtual_gid_maps = static:%(uid)d
-virtual_mailbox_limit = 0
-mailbox_size_limit = 0
-message_size_limit = 52428800
-maillog_file = %(dir)s/log/log
-maillog_file_prefixes = %(dir)s
-smtpd_peername_lookup = no
-smtpd_client_connection_count_limit = 0
-smtpd_client_connection_rate_limit = 0
-import_environment = MAIL_CONFIG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH
-%(more)s
-'''
-
-MASTER = '''
-127.0.0.1:%(port)d inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-local unix - n n - - local
-virtual unix - n n - - virtual
-lmtp unix - - n - - lmtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-'''
-
-
-class Postfix:
-    """Debian's Postfix, unpacked, its libraries laid over /usr/lib."""
-    name = 'Postfix'
-    laid = False
-
-    def __init__(self, under, more=''):
-        self.cpu_group = load.Cpu('postfix-bench')
-        self.dir = os.path.join(under, 'postfix')
-        self.port = free_port()
-        self.usr = os.path.join(DEPS, 'postfix', 'usr')
-        self._lay()
-        self._directories()
-        fill = {'dir': self.dir, 'uid': UID, 'port': self.port, 'more': more}
-        self._write('etc/main.cf', MAIN % fill)
-        self._write('etc/master.cf', MASTER % fill)
-        self._write('etc/users', ''.join(
-            '%s@here.example %s/\n' % (n, n) for n in USERS))
-        self.client_env = dict(os.environ)
-        self.proc = subprocess.Popen(
-            ['/usr/lib/postfix/sbin/master', '-c', self.dir + '/etc'],
-            start_new_session=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=self.cpu_group.enter)
-        atexit.register(self.cpu_group.end)
-        assert until(self._answers), self.logged()
-
-    def _lay(self):
-        if Postfix.laid:
-            return
-        subprocess.run(['mount', '-t', 'overlay', 'overlay', '-o',
-                        'lowerdir=%s/lib:/usr/lib' % self.usr, '/usr/lib'],
-                       check=True)
-        Postfix.laid = True
-
-    def _write(self, name, text):
-        with open(os.path.join(self.dir, name), 'w') as f:
-            f.write(text)
-
-    def _directories(self):
-        uid = box.USERS['postfix'][0]
-        drop = box.USERS['postdrop'][0]
-        os.makedirs(self.dir)
-        for name in ('etc', 'spool', 'spool/pid', 'log', 'mail'):
-            os.mkdir(os.path.join(self.dir, name), 0o755)
-        owned = ['data'] + ['spool/' + s for s in (
-            'active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush',
-            'hold', 'incoming', 'private', 'saved', 'trace', 'public',
-            'maildrop')]
-        for name in owned:
-            path = os.path.join(self.dir, name)
-            os.mkdir(path, 0o700)
-            os.chown(path, uid, drop if name.endswith(
-                ('public', 'maildrop')) else -1)
-        os.chmod(self.dir + '/spool/public', 0o2710)
-        os.chmod(self.dir + '/spool/maildrop', 0o1730)
-        os.chown(self.dir + '/mail', UID, UID)
-
-    def _answers(self):
+    def answers(self):
         try:
             c = Client(('127.0.0.1', self.port))
             c.want('220')
@@ -176,23 +63,98 @@ class Postfix:
         except (OSError, AssertionError, Closed):
             return False
 
-    def maildir(self, user):
-        return os.path.join(self.dir, 'mail', user)
-
     def cpu(self):
-        return self.cpu_group.seconds()
+        return self.group.settled()
 
     def memory(self):
-        return self.cpu_group.memory()
+        return self.group.memory()
 
     def logged(self):
-        try:
-            with open(os.path.join(self.dir, 'log', 'log'),
-                      errors='replace') as f:
-                return f.read()
-        except FileNotFoundError:
-            return ''
+        return ''
+
+    def installed(self):
+        """kB of its files."""
+        return unpacked.size(self.packages)
+
+    def sendmail(self, user):
+        """How a local program hands in a message for this user."""
+        raise Cannot('no sendmail')
 
     def stop(self):
-        self.cpu_group.end()
-        self.proc.wait()
+        self.group.end()
+
+
+class Peer(Server):
+    """One that is not ours: unpacked, in a room of its own."""
+
+    def __init__(self, under, **options):
+        super().__init__(under, **options)
+        for p in self.packages:
+            if not unpacked.present(p):
+                raise SystemExit('bench: %s is not unpacked in %s' % (
+                    p, settings.DEPS))
+        self.log = os.path.join(self.dir, 'log', 'log')
+        self.proc = None
+        self.etc = {}       # files to be seen in /etc
+        self.bound = {}     # places in the system: directories of ours
+        os.makedirs(self.dir)
+        for name in ('etc', 'log', 'mail'):
+            os.mkdir(os.path.join(self.dir, name), 0o755)
+        os.chown(self.dir + '/mail', UID, UID)
+        self.make_maildirs()
+        self.prepare()
+        for name, text in self.etc.items():
+            self.write('layer/' + name, text)
+        usr = self.dir + '/usr'     # files that prepare() left for it
+        self.room = unpacked.Room(
+            self.packages, etc=self.dir + '/layer' if self.etc else None,
+            usr=usr if os.path.isdir(usr) else None,
+            bound={k: os.path.join(self.dir, v)
+                   for k, v in self.bound.items()})
+        self.start()
+
+    def prepare(self):
+        """Directories and files before it starts."""
+
+    def start(self):
+        """A daemon by self.run(...), waited for."""
+
+    def directory(self, name, owner, mode, group=None):
+        at = os.path.join(self.dir, name)
+        os.makedirs(at, exist_ok=True)
+        os.chmod(at, mode)
+        uid = box.USERS[owner][0] if owner else 0
+        os.chown(at, uid, box.USERS[group][0] if group else uid)
+        return at
+
+    def write(self, name, text):
+        at = os.path.join(self.dir, name)
+        os.makedirs(os.path.dirname(at), exist_ok=True)
+        with open(at, 'w') as f:
+            f.write(text)
+        return at
+
+    def run(self, argv):
+        with open(self.log + '.start', 'w') as log:
+            self.proc = subprocess.Popen(
+                self.room.command(argv), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=self.group.enter)
+        if not until(self.answers):
+            raise SystemExit('bench: %s does not answer\n%s' % (
+                self.name, self.logged()[-3000:]))
+
+    def logged(self):
+        text = ''
+        for name in (self.log, self.log + '.start'):
+            try:
+                with open(name, errors='replace') as f:
+                    text += f.read()
+            except FileNotFoundError:
+                pass
+        return text
+
+    def stop(self):
+        self.group.end()
+        if self.proc:
+            self.proc.wait()
