@@ -50,8 +50,10 @@ static struct session s;
 static bool open;
 static unsigned faults;
 
-static void lookup(void *self, const struct addr *to, struct verdict *v)
+static void lookup(
+    void *self, const struct addr *to, struct verdict *v, struct forwards *f)
 {
+	(void)f;
 	bool good = str_eq(addr_local(to), STR("good"));
 
 	(void)self;
