@@ -53,9 +53,9 @@ static unsigned faults;
 static void lookup(
     void *self, const struct addr *to, struct verdict *v, struct forwards *f)
 {
-	(void)f;
 	bool good = str_eq(addr_local(to), STR("good"));
 
+	(void)f;
 	(void)self;
 	v->kind = good ? VERDICT_DONE : VERDICT_NEVER;
 	v->status = good ? STR("2.1.5") : STR("5.1.1");
