@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +24,8 @@
 #include "sys/queued.h"
 #include "sys/sandbox.h"
 #include "sys/bell.h"
+
+#define CREDENTIALS "/etc/postern/credentials"
 
 enum { WINDOW_FDS = 2048, LOCK_TRIES = 50, LOCK_PAUSE_MS = 100 };
 
@@ -86,6 +89,21 @@ static int read_options(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+/* The passwords: what the service manager hands over, or the usual place. */
+static const char *find_credentials(void)
+{
+	static char text[4096];
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	struct buf b = BUF(text);
+
+	buf_putz(&b, directory ? directory : "");
+	buf_putz(&b, "/smarthost");
+	buf_putc(&b, '\0');
+	if (directory && !b.full && access(text, F_OK) == 0)
+		return text;
+	return access(CREDENTIALS, F_OK) == 0 ? CREDENTIALS : NULL;
+}
+
 static const struct conf *configuration(const char *path)
 {
 	static struct conf conf;
@@ -93,8 +111,11 @@ static const struct conf *configuration(const char *path)
 	struct buf why = BUF(text);
 	struct log l;
 
-	if (conf_read(&conf, path, &why) == 0)
+	if (conf_read(&conf, path, &why) == 0) {
+		if (!conf.credentials)
+			conf.credentials = find_credentials();
 		return &conf;
+	}
 	log_begin(&l, LOGL_ERR, "configuration");
 	log_str(&l, "error", buf_str(&why));
 	log_end(&l);

@@ -1,8 +1,8 @@
 /*
  * The octets of a queue file, see mail/qfile.h.  Writer and reader share one
  * table of what changes, so that neither sums up what the other leaves out;
- * the reader takes nothing that the writer would have written otherwise.  Long
- * because of that: both are here, with the tables and rules they share.
+ * the reader takes nothing that the writer would have written otherwise.
+ * Long because both are here, with the tables and rules they share.
  */
 #include "mail/qfile.h"
 

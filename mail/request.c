@@ -69,6 +69,46 @@ int request_answer(
 	return r->content.n == 0 ? 0 : REQUEST_BAD;
 }
 
+int request_forward(struct str *list, struct str *address, struct str *owner)
+{
+	struct request r;
+
+	if (split(*list, 2, &r) != 0)
+		return REQUEST_BAD;
+	*address = r.field[0];
+	*owner = r.field[1];
+	*list = r.content;
+	return 0;
+}
+
+/* FNV-1a, cut to its width. */
+uint32_t request_sum(struct str list)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < list.n; i++)
+		h = (h ^ (unsigned char)list.p[i]) * 16777619u;
+	return (h ^ h >> 24) & REQUEST_SUM_MASK;
+}
+
+int request_forwards(struct str record, struct forwards *f)
+{
+	struct str rest, address, owner;
+	struct request r;
+
+	if (record.n == 0 || record.p[0] != 'g' ||
+	    split(str_skip(record, 1), 1, &r) != 0 ||
+	    r.content.n > REQUEST_FORWARDS_MAX || r.content.n == 0)
+		return REQUEST_BAD;
+	rest = r.content;
+	while (rest.n > 0)
+		if (request_forward(&rest, &address, &owner) != 0)
+			return REQUEST_BAD;
+	f->mailboxes = str_eq(r.field[0], STR("1"));
+	f->list = r.content;
+	return f->mailboxes || str_eq(r.field[0], STR("0")) ? 0 : REQUEST_BAD;
+}
+
 void request_begin(struct buf *b, char letter)
 {
 	buf_clear(b);

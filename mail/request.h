@@ -6,7 +6,8 @@
  *
  *   to deliver                                       answer
  *   U uid                                            u name
- *   L flags local-part domain                        l verdict
+ *   L flags local-part domain                        g mailboxes forwards, then
+ *                                                    l verdict
  *   R flags local-part domain address                (none; one per recipient)
  *   S start size reverse-path + the message's fd     s verdict, one for each R
  *                                                    in their order
@@ -18,8 +19,12 @@
  *   start     where in the file the message begins; 0: it is all of the file
  *   verdict   three fields: fate (D, L, N or F), status (5.1.1), text
  *
- * L asks at RCPT whether the recipient can be had; F says that it also leads
- * to addresses of other hosts, which only a queue can serve.  R repeats the
+ * L asks at RCPT whether the recipient can be had; F says that it leads to
+ * addresses of other hosts, and only then g comes before: "1" if it leads to
+ * mailboxes too, else "0", and behind that field, for each address, itself and
+ * the reverse-path that its mail must have (empty: the sender's), each ended
+ * by NUL.  Whoever queues for them says so in R: REQUEST_FORWARDED, and above
+ * the flags request_sum of the forwards that he was told.  R repeats the
  * recipient for the message at hand: deliver believes nothing that it has not
  * looked up itself.  A small message comes whole in M, behind the NUL of its
  * only field: it costs no file.  With the first R the connection holds a
@@ -41,12 +46,16 @@ enum {
 	REQUEST_CONTENT_MAX = 64 * 1024, /* octets that M may bring */
 	REQUEST_WHOLE_MAX = REQUEST_MAX + REQUEST_CONTENT_MAX,
 	REQUEST_FIELDS = 4,
-	REQUEST_TEXT_MAX = 160 /* octets of a verdict's text */
+	REQUEST_TEXT_MAX = 160,          /* octets of a verdict's text */
+	REQUEST_FORWARDS_MAX = 40 * 1024 /* octets of forwards */
 };
 
 enum request_flags {
-	REQUEST_LOCAL = 1, /* submitted on the unix socket */
-	REQUEST_RELAY = 2  /* only L: is he in relay-recipients? */
+	REQUEST_LOCAL = 1,     /* submitted on the unix socket */
+	REQUEST_RELAY = 2,     /* only L: is he in relay-recipients? */
+	REQUEST_FORWARDED = 4, /* only R */
+	REQUEST_SUM_SHIFT = 8,
+	REQUEST_SUM_MASK = 0xffffff
 };
 
 /* One row per letter: what a record must look like, and when it may come. */
@@ -82,6 +91,22 @@ int request_answer(
  * in it, or one that does not fit, sets b->full. */
 void request_begin(struct buf *b, char letter);
 void request_field(struct buf *b, struct str field);
+
+/* What g brings.  A view. */
+struct forwards {
+	bool mailboxes;
+	struct str list; /* for request_forward */
+};
+
+/* The next address off the front of *list.  0, or REQUEST_BAD: there is none,
+ * or not a whole one. */
+int request_forward(struct str *list, struct str *address, struct str *owner);
+
+/* A number that tells one list from another. */
+uint32_t request_sum(struct str list);
+
+/* Splits a record g.  0 or REQUEST_BAD. */
+int request_forwards(struct str record, struct forwards *f);
 
 enum verdict_kind {
 	VERDICT_DONE, /* can be, or has been, stored */

@@ -376,6 +376,14 @@ struct str session_rcpt_orcpt(const struct session *s, unsigned i)
 	return str_at(s->room_text + r->at + r->nlocal + r->ndomain, r->norcpt);
 }
 
+struct str session_rcpt_owner(const struct session *s, unsigned i)
+{
+	const struct session_rcpt *r = &s->rcpt[i];
+
+	return str_at(s->room_text + r->at + r->nlocal + r->ndomain + r->norcpt,
+	    r->nowner);
+}
+
 static bool is_queue(const struct session *s)
 {
 	return s->set->local &&

@@ -23,6 +23,7 @@ enum {
 	SESSION_OUT = 4096,       /* replies not sent yet */
 	SESSION_REPLY_MAX = 1024, /* octets that one command may answer */
 	SESSION_ID_MAX = 32,
+	SESSION_OWNERS_MAX = 15,   /* different ones of a message */
 	SESSION_SLACK = 64 * 1024, /* what is in the queue was small enough */
 	SESSION_ERRORS_MAX = 20,   /* refused commands, then 421 */
 	SESSION_JUNK_MAX = 100     /* commands that lead to no message */
@@ -77,6 +78,11 @@ struct session_rcpt {
 	unsigned short norcpt;
 	unsigned char notify;
 	bool ours; /* the domain is one of ours, or there is none */
+	/* an alias that leads elsewhere too: its addresses follow it, and this
+	 * is request_sum of them */
+	bool forwarded;
+	uint32_t sum;
+	unsigned short nowner; /* in room[] behind ORCPT */
 	enum session_route route;
 	enum addr_host host;
 };
@@ -88,8 +94,10 @@ struct session_host {
 	void *self;
 
 	/* May this recipient be had, local or in a domain that we forward for
-	 * anyone?  Views in *v live until the next call of a host function. */
-	void (*lookup)(void *self, const struct addr *to, struct verdict *v);
+	 * anyone?  VERDICT_FORWARD: he is an alias, and *f says for whom.
+	 * Views live until the next call of a host function. */
+	void (*lookup)(void *self, const struct addr *to, struct verdict *v,
+	    struct forwards *f);
 
 	/* Is the recipient's domain ours, or one that we forward for anyone? */
 	bool (*is_local)(void *self, const struct addr *to);
@@ -140,7 +148,8 @@ struct session {
 
 	/* envelope */
 	struct mail_command mail;
-	unsigned nrcpt;
+	unsigned nrcpt;     /* kept, addresses of aliases among them */
+	unsigned ngiven;    /* by RCPT */
 	unsigned overshoot; /* recipients refused as too many */
 	struct buf room;
 	char envid[ENVID_MAX];
@@ -202,6 +211,8 @@ void session_end(struct session *s);
 struct str session_rcpt_local(const struct session *s, unsigned i);
 struct str session_rcpt_domain(const struct session *s, unsigned i);
 struct str session_rcpt_orcpt(const struct session *s, unsigned i);
+/* The reverse-path in the place of the sender's; empty: none. */
+struct str session_rcpt_owner(const struct session *s, unsigned i);
 /* ... and as the address that RCPT gave. */
 void session_rcpt_addr(const struct session *s, unsigned i, struct addr *a);
 /* local@domain as it goes into Delivered-To, appended to b. */

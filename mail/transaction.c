@@ -36,6 +36,7 @@ void transaction_reset(struct session *s)
 {
 	content_close(s);
 	s->nrcpt = 0;
+	s->ngiven = 0;
 	s->overshoot = 0;
 	s->mail = (struct mail_command){ .body = BODY_7BIT };
 	buf_clear(&s->room);
@@ -97,18 +98,15 @@ void transaction_mail(struct session *s, struct str arg)
 	transaction_reply(s, 250, "2.1.0", "sender ok");
 }
 
-static bool is_full(const struct session *s)
-{
-	return s->nrcpt >= s->set->rcpt_limit || s->nrcpt >= SESSION_RCPT_MAX;
-}
-
-/* Keeps the recipient; false when there is no room for his name. */
-static bool keep_rcpt(struct session *s, const struct rcpt_command *r,
-    const struct session_rcpt *how)
+/* Keeps an address; false when there is no room for it. */
+static bool keep_addr(struct session *s, const struct rcpt_command *r,
+    const struct session_rcpt *how, struct str owner)
 {
 	struct session_rcpt *k = &s->rcpt[s->nrcpt];
 	struct buf mark = s->room;
 
+	if (s->nrcpt >= SESSION_RCPT_MAX)
+		return false;
 	*k = *how;
 	k->at = (uint32_t)s->room.n;
 	k->nlocal = r->to.nlocal;
@@ -116,24 +114,91 @@ static bool keep_rcpt(struct session *s, const struct rcpt_command *r,
 	k->host = r->to.host;
 	k->notify = (unsigned char)r->notify;
 	k->norcpt = (unsigned short)r->orcpt.n;
+	k->nowner = (unsigned short)owner.n;
 	buf_put(&s->room, addr_local(&r->to));
 	buf_put(&s->room, addr_domain(&r->to));
 	buf_put(&s->room, r->orcpt);
+	buf_put(&s->room, owner);
 	if (s->room.full) {
 		s->room = mark;
 		return false;
 	}
 	s->nrcpt++;
-	s->state = SESSION_RCPT;
 	return true;
+}
+
+static bool is_known_owner(const struct session *s, struct str owner)
+{
+	struct str others[SESSION_OWNERS_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->nrcpt; i++) {
+		struct str one = session_rcpt_owner(s, i);
+		unsigned k = 0;
+
+		if (str_eq(one, owner))
+			return true;
+		while (k < n && !str_eq(others[k], one))
+			k++;
+		if (one.n > 0 && k == n && n < SESSION_OWNERS_MAX)
+			others[n++] = one;
+	}
+	return n < SESSION_OWNERS_MAX;
+}
+
+/*
+ * An address that an alias leads to.  What the sender asked to be told goes
+ * with it, unless it is a list's, whose owner hears of its members.
+ */
+static bool keep_forward(struct session *s, const struct rcpt_command *alias,
+    struct str address, struct str owner)
+{
+	struct session_rcpt how = { .route = SESSION_QUEUED };
+	struct rcpt_command r = { .notify = alias->notify,
+		.orcpt = alias->orcpt };
+
+	if (owner.n > 0) {
+		r.notify = 0;
+		r.orcpt = STR("");
+	}
+	return addr_mailbox(address, ADDR_UTF8_OK, &r.to) == 0 &&
+	       owner.n <= ADDR_TEXT_MAX &&
+	       (owner.n == 0 || is_known_owner(s, owner)) &&
+	       keep_addr(s, &r, &how, owner);
+}
+
+/* Keeps the recipient, or whomever he stands for; false when there is no room
+ * for all of them. */
+static bool keep_rcpt(struct session *s, const struct rcpt_command *r,
+    struct session_rcpt *how, const struct forwards *f)
+{
+	struct str list = f->list, address, owner;
+	struct buf mark = s->room;
+	unsigned nrcpt = s->nrcpt;
+	bool kept = true;
+
+	how->forwarded = list.n > 0;
+	how->sum = request_sum(list);
+	if (list.n == 0 || f->mailboxes)
+		kept = keep_addr(s, r, how, STR(""));
+	while (kept && request_forward(&list, &address, &owner) == 0)
+		kept = keep_forward(s, r, address, owner);
+	if (kept) {
+		s->ngiven++;
+		s->state = SESSION_RCPT;
+	} else {
+		s->room = mark;
+		s->nrcpt = nrcpt;
+	}
+	return kept;
 }
 
 /*
  * Who serves this recipient, and will he?  RFC 5321 3.6 and 7.9.  Who has no
  * queue of his own is never told "later".
  */
-static struct verdict judge_rcpt(
-    struct session *s, const struct addr *to, struct session_rcpt *how)
+static struct verdict judge_rcpt(struct session *s, const struct addr *to,
+    struct session_rcpt *how, struct forwards *f)
 {
 	struct verdict v = { VERDICT_DONE, STR("2.1.5"), STR("") };
 
@@ -141,10 +206,14 @@ static struct verdict judge_rcpt(
 	    to->host == HOST_NONE || s->host->is_local(s->host->self, to);
 	how->route = how->ours ? SESSION_LOCAL : SESSION_QUEUED;
 	if (how->ours || s->host->is_relayed(s->host->self, to))
-		s->host->lookup(s->host->self, to, &v);
+		s->host->lookup(s->host->self, to, &v, f);
 	else if (!s->set->inside)
 		v = (struct verdict){ VERDICT_NEVER, STR("5.7.1"),
 			STR("we do not relay for you to that domain") };
+	if (v.kind == VERDICT_FORWARD)
+		v.kind = f->list.n > 0 ? VERDICT_DONE : VERDICT_LATER;
+	else
+		f->list = STR("");
 	if (v.kind == VERDICT_LATER && session_defers(s)) {
 		v.kind = VERDICT_DONE;
 		if (how->ours)
@@ -166,6 +235,7 @@ static void too_many(struct session *s)
 void transaction_rcpt(struct session *s, struct str arg)
 {
 	struct session_rcpt how = { 0 };
+	struct forwards f = { 0 };
 	struct rcpt_command r;
 	struct verdict v;
 	int rc = command_rcpt(arg, s->set->inside, s->mail.smtputf8, &r);
@@ -174,14 +244,14 @@ void transaction_rcpt(struct session *s, struct str arg)
 		transaction_syntax(s, rc, "5.1.3");
 		return;
 	}
-	if (is_full(s)) {
+	if (s->ngiven >= s->set->rcpt_limit) {
 		too_many(s);
 		return;
 	}
-	v = judge_rcpt(s, &r.to, &how);
+	v = judge_rcpt(s, &r.to, &how, &f);
 	if (v.kind != VERDICT_DONE)
 		transaction_verdict(s, &v);
-	else if (!keep_rcpt(s, &r, &how))
+	else if (!keep_rcpt(s, &r, &how, &f))
 		too_many(s);
 	else
 		transaction_reply(s, 250, "2.1.5", "recipient ok");

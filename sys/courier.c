@@ -112,15 +112,13 @@ static int send_record(
 	}
 }
 
-static int receive(
-    char letter, unsigned nfields, struct request *r, int64_t deadline_ms)
+/* The next record.  0 or -errno. */
+static int receive_record(struct buf *b, int64_t deadline_ms)
 {
-	struct buf b = BUF(record);
 	ssize_t n;
 	int fd;
 
-	while (
-	    (n = io_recv_record(SANDBOX_DELIVER_FD, &b, &fd, 0)) == -EAGAIN) {
+	while ((n = io_recv_record(SANDBOX_DELIVER_FD, b, &fd, 0)) == -EAGAIN) {
 		int rc = io_wait_read(SANDBOX_DELIVER_FD, deadline_ms);
 
 		if (rc < 0 && rc != -EINTR)
@@ -128,8 +126,17 @@ static int receive(
 	}
 	if (fd >= 0)
 		close(fd);
-	if (n <= 0)
-		return broken("receive", n < 0 ? (int)-n : EPIPE);
+	return n > 0 ? 0 : broken("receive", n < 0 ? (int)-n : EPIPE);
+}
+
+static int receive(
+    char letter, unsigned nfields, struct request *r, int64_t deadline_ms)
+{
+	struct buf b = BUF(record);
+	int rc = receive_record(&b, deadline_ms);
+
+	if (rc < 0)
+		return rc;
 	if (request_answer(buf_str(&b), letter, nfields, r) != 0)
 		return broken("answer", EBADMSG);
 	return 0;
@@ -155,7 +162,33 @@ static void put_number(struct buf *b, uint64_t n)
 	request_field(b, buf_str(&digits));
 }
 
-void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
+/* The answer to L: l, or g and then l. */
+static void receive_lookup(
+    struct verdict *v, struct forwards *f, int64_t deadline_ms)
+{
+	static char told[REQUEST_MAX + REQUEST_FORWARDS_MAX];
+	struct buf b = BUF(told);
+	struct request r;
+
+	*v = unreachable;
+	if (receive_record(&b, deadline_ms) < 0)
+		return;
+	if (request_answer(buf_str(&b), 'l', 3, &r) == 0) {
+		if (verdict_get(&r, v) == 0 && v->kind != VERDICT_FORWARD)
+			return;
+		*v = unreachable;
+		(void)broken("answer", EBADMSG);
+	} else if (request_forwards(buf_str(&b), f) != 0) {
+		(void)broken("answer", EBADMSG);
+	} else if (receive_verdict('l', v, deadline_ms) &&
+		   v->kind != VERDICT_FORWARD) {
+		*v = unreachable;
+		(void)broken("answer", EBADMSG);
+	}
+}
+
+void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v,
+    struct forwards *f)
 {
 	struct buf b = BUF(record);
 	int64_t deadline_ms = io_now_ms() + LOOKUP_MS;
@@ -165,18 +198,21 @@ void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v)
 	request_field(&b, addr_local(to));
 	request_field(&b, addr_domain(to));
 	if (send_record(&b, STR(""), -1, deadline_ms) == 0)
-		(void)receive_verdict('l', v, deadline_ms);
+		receive_lookup(v, f, deadline_ms);
 	else
 		*v = unreachable;
 }
 
 static int send_rcpt(
-    const struct session *s, unsigned i, unsigned flags, int64_t deadline_ms)
+    const struct session *s, unsigned i, uint64_t flags, int64_t deadline_ms)
 {
 	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
 	struct buf address = BUF(text), b = BUF(record);
 
 	session_rcpt_put(s, i, &address);
+	if (s->rcpt[i].forwarded)
+		flags |= REQUEST_FORWARDED | (uint64_t)s->rcpt[i].sum
+						 << REQUEST_SUM_SHIFT;
 	request_begin(&b, 'R');
 	put_number(&b, flags);
 	request_field(&b, session_rcpt_local(s, i));

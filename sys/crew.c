@@ -30,6 +30,8 @@ static void become_carrier(
 
 	/* with the pass goes whoever would hear of the fates */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
 	if (getppid() != pass)
 		_exit(0);
 	if (dup2(sock, SANDBOX_FREE_FD) < 0)

@@ -37,7 +37,7 @@ struct tally {
 void custody_init(struct custody *c)
 {
 	c->fd = -1;
-	entry_init(&c->entry);
+	c->nentries = 0;
 }
 
 int custody_open(struct custody *c, int64_t now_s)
@@ -91,7 +91,7 @@ static int put_rcpt(struct custody *c, const struct session *s, unsigned i)
 	r.status = s->rcpt[i].route == SESSION_LOCAL ? QFILE_TRIED : QFILE_NEW;
 	put_address(s, i, &address);
 	r.address = buf_str(&address);
-	return entry_rcpt(&c->entry, &r, &c->at[i]);
+	return entry_rcpt(&c->entry[c->entry_of[i]], &r, &c->at[i]);
 }
 
 static char ret_of(enum command_ret ret)
@@ -101,27 +101,95 @@ static char ret_of(enum command_ret ret)
 	return ret == RET_FULL ? 'F' : 'H';
 }
 
-/* Envelope first. */
-static int make_entry(struct custody *c, const struct session *s)
+/* The null reverse-path stays what it is. */
+static struct str owner_of(const struct session *s, unsigned i)
 {
-	char text[ADDR_TEXT_MAX];
-	struct buf from = BUF(text);
+	return is_null(s) ? STR("") : session_rcpt_owner(s, i);
+}
+
+static int make_entry(struct custody *c, const struct session *s, unsigned k,
+    struct str sender, unsigned nrcpt)
+{
+	char name[SPOOL_NAME_MAX];
+	bool list = k > 0;
 	struct qfile_head h = { .arrival_s = c->arrival_s,
 		.next_s = c->arrival_s,
 		.submitted = s->set->inside,
 		.utf8 = s->mail.smtputf8,
-		.ret = ret_of(s->mail.ret),
-		.envid = s->mail.envid,
-		.nrcpt = s->nrcpt };
-	int rc;
+		.ret = list ? '\0' : ret_of(s->mail.ret),
+		.sender = sender,
+		.envid = list ? STR("") : s->mail.envid,
+		.nrcpt = nrcpt };
+	int rc = list ? spool_name(name, c->arrival_s) : 0;
 
 	h.body = s->mail.body == BODY_8BITMIME ? QFILE_8BIT : QFILE_7BIT;
+	if (rc < 0 || nrcpt == 0)
+		return rc;
+	return entry_open(&c->entry[k], list ? name : c->name, &h);
+}
+
+/* Envelopes first. */
+static int make_entries(struct custody *c, const struct session *s)
+{
+	unsigned count[1 + SESSION_OWNERS_MAX] = { 0 };
+	struct str sender[1 + SESSION_OWNERS_MAX];
+	char text[ADDR_TEXT_MAX];
+	struct buf from = BUF(text);
+	int rc = 0;
+
 	session_from_put(s, &from);
-	h.sender = buf_str(&from);
-	rc = entry_open(&c->entry, c->name, &h);
+	sender[0] = buf_str(&from);
+	c->nentries = 1;
+	for (unsigned i = 0; i < s->nrcpt; i++) {
+		struct str owner = owner_of(s, i);
+		unsigned k = owner.n > 0;
+
+		while (k > 0 && k < c->nentries && !str_eq(sender[k], owner))
+			k++;
+		if (k > SESSION_OWNERS_MAX) {
+			c->nentries = 0;
+			return -E2BIG;
+		}
+		if (k == c->nentries)
+			sender[c->nentries++] = owner;
+		c->entry_of[i] = (unsigned char)k;
+		count[k]++;
+	}
+	for (unsigned k = 0; k < c->nentries; k++)
+		entry_init(&c->entry[k]);
+	for (unsigned k = 0; k < c->nentries && rc == 0; k++)
+		rc = make_entry(c, s, k, sender[k], count[k]);
 	for (unsigned i = 0; i < s->nrcpt && rc == 0; i++)
 		rc = put_rcpt(c, s, i);
 	return rc;
+}
+
+/* The first that fails ends it. */
+static int each_entry(struct custody *c, int (*work)(struct entry *e))
+{
+	int rc = 0;
+
+	for (unsigned k = 0; k < c->nentries && rc == 0; k++)
+		if (c->entry[k].fd >= 0)
+			rc = work(&c->entry[k]);
+	return rc;
+}
+
+static int write_entries(struct custody *c, struct str content)
+{
+	int rc = 0;
+
+	for (unsigned k = 0; k < c->nentries && rc == 0; k++)
+		if (c->entry[k].fd >= 0)
+			rc = entry_write(&c->entry[k], content);
+	return rc;
+}
+
+static void drop_entries(struct custody *c)
+{
+	for (unsigned k = 0; k < c->nentries; k++)
+		entry_drop(&c->entry[k]);
+	c->nentries = 0;
 }
 
 /* Only deliver wants it, and by descriptor: nothing can be left. */
@@ -138,7 +206,7 @@ static int make_file(struct custody *c)
 
 static bool has_file(const struct custody *c)
 {
-	return c->fd >= 0 || c->entry.fd >= 0;
+	return c->fd >= 0 || c->nentries > 0;
 }
 
 static int write_content(
@@ -147,12 +215,12 @@ static int write_content(
 	int rc = 0;
 
 	if (!has_file(c))
-		rc = way == WAY_DELIVER ? make_file(c) : make_entry(c, s);
+		rc = way == WAY_DELIVER ? make_file(c) : make_entries(c, s);
 	if (rc < 0)
 		return rc;
 	c->size += rest.n;
-	if (c->entry.fd >= 0)
-		return entry_write(&c->entry, rest);
+	if (c->nentries > 0)
+		return write_entries(c, rest);
 	rc = io_write_file(c->fd, rest);
 	if (rc < 0)
 		log_errno("spool-write", c->name, -rc);
@@ -189,7 +257,7 @@ static void mark(
 	enum qfile_status status = status_of(t->s, i, v->kind, lost);
 
 	if (t->fault == 0)
-		t->fault = entry_mark(&t->c->entry, t->c->at[i], status,
+		t->fault = entry_mark(&t->c->entry[0], t->c->at[i], status,
 		    done ? STR("") : v->status, done ? STR("") : v->text);
 }
 
@@ -199,7 +267,7 @@ static void begin(struct tally *t, unsigned upto)
 	static const struct verdict stored = { VERDICT_DONE, { "", 0 },
 		{ "", 0 } };
 
-	if (t->fault == 0 && t->c->entry.fd < 0) {
+	if (t->fault == 0 && t->c->nentries == 0) {
 		t->c->size = 0;
 		t->fault = write_content(t->c, t->s, t->way, t->rest);
 	}
@@ -238,11 +306,12 @@ static void take_verdict(
 		t->nlater++;
 	if (t->way == WAY_DELIVER)
 		return;
-	if (v->kind != VERDICT_DONE || t->c->entry.fd >= 0)
+	if (v->kind != VERDICT_DONE || t->c->nentries > 0)
 		begin(t, i);
-	if (t->c->entry.fd >= 0)
+	if (t->c->nentries > 0) {
 		mark(t, i, v, lost);
-	t->next = t->c->entry.fd >= 0 ? i + 1 : t->next;
+		t->next = i + 1;
+	}
 }
 
 /* To deliver, from where it is. */
@@ -252,8 +321,8 @@ static void ask(struct tally *t, struct verdict *v)
 	struct courier_message m = { .fd = -1, .content = t->rest };
 
 	if (c->size > t->rest.n || c->size > courier_content_max()) {
-		m.fd = c->fd >= 0 ? c->fd : c->entry.fd;
-		m.start = c->fd >= 0 ? 0 : c->entry.start;
+		m.fd = c->fd >= 0 ? c->fd : c->entry[0].fd;
+		m.start = c->fd >= 0 ? 0 : c->entry[0].start;
 		m.size = c->size;
 	}
 	courier_store(
@@ -272,22 +341,18 @@ static void tell_queued(struct tally *t)
 			t->c->tell(t->c->self, i, CUSTODY_QUEUED, &v);
 }
 
-/* Nothing is kept here; *v is what deliver said. */
-static void give_up(struct tally *t)
-{
-	entry_drop(&t->c->entry);
-}
-
 static void fail(struct tally *t, int rc, struct verdict *v)
 {
-	entry_drop(&t->c->entry);
+	drop_entries(t->c);
 	*v = content_fault(rc);
 }
 
 static void keep(struct tally *t, struct verdict *v)
 {
 	tell_queued(t);
-	entry_close(&t->c->entry);
+	for (unsigned k = 0; k < t->c->nentries; k++)
+		entry_close(&t->c->entry[k]);
+	t->c->nentries = 0;
 	wake_queue();
 	v->kind = VERDICT_DONE;
 }
@@ -305,7 +370,7 @@ static unsigned nwaiting(const struct session *s)
 static void queue(struct tally *t, struct verdict *v)
 {
 	unsigned waiting = nwaiting(t->s);
-	int rc = entry_commit(&t->c->entry);
+	int rc = each_entry(t->c, entry_commit);
 
 	*v = (struct verdict){ VERDICT_DONE, STR("2.0.0"), STR("") };
 	if (rc < 0) {
@@ -314,12 +379,12 @@ static void queue(struct tally *t, struct verdict *v)
 	}
 	if (waiting < t->s->nrcpt) {
 		ask(t, v);
-		entry_sync(&t->c->entry);
+		entry_sync(&t->c->entry[0]);
 	}
 	if (t->nstored + t->nlost == 0 &&
 	    ((t->nlater > 0 && !session_defers(t->s)) ||
 		(t->nnever > 0 && t->nlater + waiting == 0)))
-		give_up(t);
+		drop_entries(t->c);
 	else
 		keep(t, v);
 }
@@ -333,11 +398,11 @@ static void deliver(struct tally *t, struct verdict *v)
 	rc = t->fault;
 	if (rc == 0 && t->nlater + t->nlost == 0 &&
 	    (t->nnever == 0 || t->nstored == 0)) {
-		give_up(t);
+		drop_entries(t->c);
 		return;
 	}
 	if (rc == 0)
-		rc = entry_commit(&t->c->entry);
+		rc = each_entry(t->c, entry_commit);
 	if (rc < 0)
 		fail(t, rc, v);
 	else
@@ -373,5 +438,5 @@ void custody_close(struct custody *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
-	entry_drop(&c->entry);
+	drop_entries(c);
 }

@@ -10,11 +10,15 @@
 #include "sys/entry.h"
 
 struct custody {
-	int fd;             /* the file without a name, or -1 */
-	uint64_t size;      /* octets of content written */
-	struct entry entry; /* of the queue */
+	int fd;        /* the file without a name, or -1 */
+	uint64_t size; /* octets of content written */
 	int64_t arrival_s;
 	char name[SPOOL_NAME_MAX]; /* final, and the message's id */
+	/* Of the queue: the first one's reverse-path is the sender's, those of
+	 * the others are owners of lists.  It alone has local recipients. */
+	unsigned nentries; /* 0: none is made yet */
+	struct entry entry[1 + SESSION_OWNERS_MAX];
+	unsigned char entry_of[SESSION_RCPT_MAX];
 	uint32_t at[SESSION_RCPT_MAX];
 
 	/* who is told of what became of recipient i, set once */

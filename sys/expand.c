@@ -24,7 +24,7 @@ struct state {
 	unsigned flags;
 	struct str domain; /* for %d and the owners of lists */
 	unsigned naddresses, nboxes;
-	bool later, forward, brief;
+	bool later, brief;
 	struct verdict why; /* if later */
 };
 
@@ -125,6 +125,22 @@ static int add_user(struct state *s, struct str name, const struct chain *up)
 	return 0;
 }
 
+/* An address of another host, unless it is there already. */
+static void add_forward(
+    struct state *s, const struct addr *a, const struct chain *up)
+{
+	char text[ADDR_TEXT_MAX];
+	struct buf b = BUF(text);
+	struct str list = buf_str(&s->x->forwards), address, owner;
+
+	addr_put(&b, a);
+	while (request_forward(&list, &address, &owner) == 0)
+		if (str_eq(address, buf_str(&b)) && str_eq(owner, up->owner))
+			return;
+	request_field(&s->x->forwards, buf_str(&b));
+	request_field(&s->x->forwards, up->owner);
+}
+
 static void add_address(
     struct state *s, struct str text, const struct chain *up)
 {
@@ -136,7 +152,7 @@ static void add_address(
 		 conf_has_domain(&s->x->conf->local_domains, addr_domain(&a)))
 		add_name(s, addr_local(&a), up);
 	else
-		s->forward = true;
+		add_forward(s, &a, up);
 }
 
 static void add_targets(
@@ -297,7 +313,7 @@ static struct verdict conclude(const struct state *s)
 {
 	if (s->later)
 		return s->why;
-	if (s->forward)
+	if (s->x->forwards.n > 0)
 		return (struct verdict){ VERDICT_FORWARD, STR("4.3.0"),
 			STR("leads to other hosts, not possible now") };
 	if (s->nboxes > 0)
@@ -316,6 +332,7 @@ void expand_plan(struct expand *x, unsigned flags, struct str name,
 
 	buf_clear(&x->boxes);
 	buf_clear(&x->include);
+	buf_clear(&x->forwards);
 	s.domain = conf_has_domain(&x->conf->local_domains, domain)
 		       ? domain
 		       : x->conf->hostname;
@@ -324,10 +341,13 @@ void expand_plan(struct expand *x, unsigned flags, struct str name,
 			      STR("the alias file cannot be read now") });
 	else
 		add_name(&s, name, NULL);
-	if (x->boxes.full || s.nboxes > PLAN_BOXES)
+	if (x->boxes.full || x->forwards.full || s.nboxes > PLAN_BOXES)
 		later(&s, failure_verdict(-E2BIG));
 	v = conclude(&s);
-	plan_put(out, &v, v.kind == VERDICT_DONE && !s.brief);
-	if (v.kind == VERDICT_DONE)
+	if (v.kind == VERDICT_FORWARD)
+		plan_put_forwards(out, &v, buf_str(&x->forwards));
+	else
+		plan_put(out, &v, v.kind == VERDICT_DONE && !s.brief);
+	if (v.kind == VERDICT_DONE || v.kind == VERDICT_FORWARD)
 		buf_put(out, buf_str(&x->boxes));
 }

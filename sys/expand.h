@@ -13,7 +13,7 @@
 
 enum {
 	EXPAND_DEPTH = 10,     /* aliases of aliases */
-	EXPAND_ADDRESSES = 100 /* of one recipient */
+	EXPAND_ADDRESSES = 100 /* of one recipient, those elsewhere too */
 };
 
 /* What an expansion looks into; the buffers belong to the caller. */
@@ -22,8 +22,9 @@ struct expand {
 	const struct identity *self;
 	struct users users;
 	struct text aliases;
-	struct buf include; /* room for the included files */
-	struct buf boxes;   /* room for the boxes */
+	struct buf include;  /* room for the included files */
+	struct buf boxes;    /* room for the boxes */
+	struct buf forwards; /* ... and for addresses of other hosts */
 };
 
 /*

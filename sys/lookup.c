@@ -18,6 +18,7 @@ static char include_text[ALIASES_INCLUDE_MAX];
 static char users_text[USERS_TEXT_MAX];
 static char recipients_text[RECIPIENTS_TEXT_MAX];
 static char boxes_text[PLAN_MAX];
+static char forwards_text[REQUEST_FORWARDS_MAX];
 static char answer_text[PLAN_MAX];
 static struct reload conf;
 static struct text recipients;
@@ -30,6 +31,7 @@ static void setup(struct expand *x, const struct identity *self)
 	x->aliases.b = BUF(aliases_text);
 	x->include = BUF(include_text);
 	x->boxes = BUF(boxes_text);
+	x->forwards = BUF(forwards_text);
 	recipients.b = BUF(recipients_text);
 }
 
@@ -83,7 +85,8 @@ static void answer_plan(
 	if (conf.now && (flags & REQUEST_RELAY) != 0)
 		put_relayed(r, b);
 	else if (conf.now)
-		expand_plan(x, (unsigned)flags, r->field[1], r->field[2], b);
+		expand_plan(x, (unsigned)flags & REQUEST_LOCAL, r->field[1],
+		    r->field[2], b);
 	else
 		plan_put(b, &unconfigured, false);
 	if (b->full) {

@@ -296,7 +296,10 @@ static void put_text(struct notice *n)
 
 /* --- the file ------------------------------------------------------------ */
 
-/* Everything but the name, then the name, then all of it for good. */
+enum { THERE = 1 };
+
+/* Everything but the name, then the name, then all of it for good.  0, THERE
+ * or -errno. */
 static int commit(struct notice *n, const char *temporary, const char *name)
 {
 	int dir = n->dir->fd, rc = 0;
@@ -310,7 +313,7 @@ static int commit(struct notice *n, const char *temporary, const char *name)
 		if (errno != EEXIST)
 			return -errno;
 		/* written by a pass that was ended before it took note */
-		return unlinkat(dir, temporary, 0) == 0 ? 0 : -errno;
+		return unlinkat(dir, temporary, 0) == 0 ? THERE : -errno;
 	}
 	if (fsync(n->fd) != 0 || fsync(dir) != 0) {
 		rc = -errno;
@@ -424,7 +427,7 @@ int notice_write(const struct conf *conf, const struct qdir *d,
 		rc = write_file(&n, name);
 	if (rc < 0)
 		log_errno("report", q->id, -rc);
-	else
+	else if (rc != THERE)
 		log_it(&n, name);
-	return rc;
+	return rc < 0 ? rc : 0;
 }

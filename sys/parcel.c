@@ -89,16 +89,87 @@ static int find_end(struct parcel *p)
 	return 0;
 }
 
+/* As it is in the file. */
+static ssize_t read_stored(struct parcel *p, char *to, size_t max)
+{
+	uint64_t left = p->content_end - p->read_at;
+	ssize_t n;
+
+	if (left == 0)
+		return 0;
+	n = read_at(p->fd, to, max < left ? max : (size_t)left, p->read_at);
+	if (n == 0)
+		return -EIO; /* it has become shorter */
+	if (n > 0)
+		p->read_at += (uint64_t)n;
+	return n;
+}
+
+/* What does not fit the room is read again. */
+static ssize_t read_encoded(struct parcel *p, char *to, size_t max)
+{
+	static char block[ENCODE_ROOM];
+	struct buf b = { to, 0, max, false };
+
+	while (b.n == 0 && !p->ended) {
+		ssize_t n = read_stored(p, block, sizeof(block));
+
+		if (n < 0)
+			return n;
+		if (n > 0) {
+			size_t used = encode_feed(
+			    &p->encode, str_at(block, (size_t)n), &b);
+
+			p->read_at -= (size_t)n - used;
+			continue;
+		}
+		encode_finish(&p->encode, &b);
+		p->ended = true;
+	}
+	return b.full ? -EIO : (ssize_t)b.n;
+}
+
+void parcel_rewind(struct parcel *p)
+{
+	p->read_at = p->content_at;
+	p->ended = false;
+	if (p->encoded)
+		p->encode = p->looked;
+}
+
+ssize_t parcel_read(struct parcel *p, char *to, size_t max)
+{
+	return p->encoded ? read_encoded(p, to, max) : read_stored(p, to, max);
+}
+
 static int sum_content(struct parcel *p)
 {
 	static char block[BLOCK];
-	uint64_t at = p->content_at;
 	ssize_t n;
 
 	p->sum = (struct wire_sum){ 0 };
-	while ((n = parcel_read(p, &at, block, sizeof(block))) > 0)
+	parcel_rewind(p);
+	while ((n = parcel_read(p, block, sizeof(block))) > 0)
 		wire_add(&p->sum, str_at(block, (size_t)n));
 	return (int)n;
+}
+
+/* Mail of our own users is made to arrive; of others we change nothing. */
+static int look_at_lines(struct parcel *p)
+{
+	static char block[BLOCK];
+	ssize_t n;
+
+	if (!p->head.submitted || p->sum.longest <= ENCODE_LINE_MAX)
+		return 0;
+	p->looked = (struct encode){ 0 };
+	parcel_rewind(p);
+	while ((n = read_stored(p, block, sizeof(block))) > 0)
+		encode_look(&p->looked, str_at(block, (size_t)n));
+	if (n < 0)
+		return (int)n;
+	p->encoded = encode_is_needed(&p->looked);
+	return p->encoded ? sum_content(p) : 0;
 }
 
 int parcel_open(struct parcel *p, int fd)
@@ -109,6 +180,7 @@ int parcel_open(struct parcel *p, int fd)
 
 	p->fd = fd;
 	p->nrcpt = 0;
+	p->encoded = false;
 	n = read_at(fd, p->head_octets, sizeof(p->head_octets), 0);
 	if (n < 0)
 		return (int)n;
@@ -119,7 +191,9 @@ int parcel_open(struct parcel *p, int fd)
 	rc = skip_rcpts(p);
 	if (rc == 0)
 		rc = find_end(p);
-	return rc == 0 ? sum_content(p) : rc;
+	if (rc == 0)
+		rc = sum_content(p);
+	return rc == 0 ? look_at_lines(p) : rc;
 }
 
 int parcel_add_rcpt(struct parcel *p, uint64_t at)
@@ -145,19 +219,4 @@ int parcel_rcpt(struct parcel *p, unsigned i, struct qfile_rcpt *r)
 	if (i >= p->nrcpt)
 		return -EINVAL;
 	return read_rcpt(p, p->rcpt_at[i], r, &used);
-}
-
-ssize_t parcel_read(const struct parcel *p, uint64_t *at, char *to, size_t max)
-{
-	uint64_t left = *at < p->content_end ? p->content_end - *at : 0;
-	ssize_t n;
-
-	if (left == 0)
-		return 0;
-	n = read_at(p->fd, to, max < left ? max : (size_t)left, *at);
-	if (n == 0)
-		return -EIO; /* it has become shorter */
-	if (n > 0)
-		*at += (uint64_t)n;
-	return n;
 }

@@ -9,15 +9,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "mail/encode.h"
 #include "mail/qfile.h"
 #include "mail/wire.h"
+
+enum { PARCEL_READ_MIN = 2 * ENCODE_ROOM };
 
 struct parcel {
 	int fd;
 	struct qfile_head head;
 	char head_octets[QFILE_HEAD_MAX];
 	uint64_t content_at, content_end;
-	struct wire_sum sum; /* of the content */
+	struct wire_sum sum; /* of the content, as parcel_read gives it */
+	/* Submitted to us with lines that SMTP does not carry. */
+	bool encoded, ended;
+	struct encode looked, encode; /* after the first pass, in the second */
+	uint64_t read_at;
 	/* Whose turn it is, by where they begin. */
 	unsigned nrcpt;
 	uint64_t rcpt_at[QFILE_RCPT_MAX];
@@ -34,7 +41,10 @@ int parcel_add_rcpt(struct parcel *p, uint64_t at);
 /* The recipient number i; views until the next call.  0 or -errno. */
 int parcel_rcpt(struct parcel *p, unsigned i, struct qfile_rcpt *r);
 
-/* Content from *at on, at most max octets; *at moves on.  0 at its end. */
-ssize_t parcel_read(const struct parcel *p, uint64_t *at, char *to, size_t max);
+/* Content from its start on, at most max octets, no fewer than PARCEL_READ_MIN.
+ * 0 at its end.  What was submitted to us is encoded where it must be to
+ * arrive (mail/encode.h). */
+void parcel_rewind(struct parcel *p);
+ssize_t parcel_read(struct parcel *p, char *to, size_t max);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "sys/io.h"
@@ -15,14 +16,22 @@
 #include "sys/scan.h"
 #include "sys/bell.h"
 
-enum { TURN_MS = 500, PROGRESS_MS = 1000 };
+enum { TURN_MS = 500, PROGRESS_MS = 1000, STOP_MS = 30 * 1000 };
 
 struct state {
 	struct shift shift;
 	struct scan scan;
 	int wake_fd; /* BELL_NONE, too, when nobody is left to ring */
 	int64_t told_ms;
+	int64_t stop_ms; /* when a pass that must stop is over, 0: none must */
 };
+
+static volatile sig_atomic_t must_stop;
+
+static void on_signal(int signo)
+{
+	must_stop = signo;
+}
 
 /* --- carriers ------------------------------------------------------------ */
 
@@ -218,12 +227,36 @@ static void tell_progress(struct state *s, bool end)
 	(void)!write(2, b.p, b.n);
 }
 
+/*
+ * Told to stop: whoever carries a message may end it, nobody gets another.
+ * What was not begun stays in the queue as it is.  True while it lasts.
+ */
+static bool stop(struct state *s)
+{
+	struct crew *c = &s->shift.crew;
+	bool busy = false;
+
+	if (s->stop_ms == 0)
+		s->stop_ms = io_now_ms() + STOP_MS;
+	for (int i = 0; i < CREW_MAX; i++) {
+		if (c->man[i].state == CREW_READY)
+			crew_dismiss(c, i);
+		busy = busy || c->man[i].state == CREW_BUSY;
+	}
+	if (!busy || io_now_ms() > s->stop_ms)
+		return false;
+	listen_to_all(s, TURN_MS);
+	return true;
+}
+
 /* One turn.  True while there is more to do. */
 static bool turn(struct state *s, int *rc)
 {
 	const struct shift *sh = &s->shift;
 	int timeout_ms;
 
+	if (must_stop)
+		return stop(s);
 	*rc = scan_go_on(&s->scan);
 	feed_all(s);
 	start_carriers(&s->shift);
@@ -251,6 +284,8 @@ int pass_run(const struct pass *p, struct pass_tally *t)
 	s.shift.pass = p;
 	s.shift.tally = t;
 	s.wake_fd = p->wake_fd;
+	(void)signal(SIGTERM, on_signal);
+	(void)signal(SIGINT, on_signal);
 	window_start(&s.shift.w);
 	scan_start(&s.scan, &s.shift);
 	s.told_ms = io_now_ms();

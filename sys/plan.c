@@ -6,16 +6,30 @@
  */
 #include "sys/plan.h"
 
-void plan_put(struct buf *b, const struct verdict *v, bool lasting)
-{
-	verdict_put(b, v);
-	request_field(b, lasting ? STR("1") : STR("0"));
-}
-
 static void put_number(struct buf *b, uint64_t n)
 {
 	buf_u64(b, n);
 	buf_putc(b, '\0');
+}
+
+static void put(
+    struct buf *b, const struct verdict *v, bool lasting, struct str forwards)
+{
+	verdict_put(b, v);
+	put_number(b, lasting);
+	put_number(b, forwards.n);
+	buf_put(b, forwards);
+}
+
+void plan_put(struct buf *b, const struct verdict *v, bool lasting)
+{
+	put(b, v, lasting, STR(""));
+}
+
+void plan_put_forwards(
+    struct buf *b, const struct verdict *v, struct str forwards)
+{
+	put(b, v, false, forwards);
 }
 
 void plan_box(struct buf *b, const struct box *box)
@@ -51,16 +65,18 @@ int plan_number(struct str *s, uint64_t max, uint64_t *n)
 int plan_get(struct str s, struct plan *p)
 {
 	struct request r = { .letter = 'p' };
-	uint64_t lasting;
+	uint64_t lasting, n;
 
 	for (unsigned i = 0; i < 3; i++)
 		if (plan_field(&s, &r.field[i]) != 0)
 			return PLAN_BAD;
 	if (verdict_get(&r, &p->verdict) != 0 ||
-	    plan_number(&s, 1, &lasting) != 0)
+	    plan_number(&s, 1, &lasting) != 0 ||
+	    plan_number(&s, REQUEST_FORWARDS_MAX, &n) != 0 || n > s.n)
 		return PLAN_BAD;
 	p->lasting = lasting == 1;
-	p->boxes = s;
+	p->forwards = str_head(s, (size_t)n);
+	p->boxes = str_skip(s, (size_t)n);
 	return 0;
 }
 

@@ -38,8 +38,9 @@ struct box {
 
 struct plan {
 	struct verdict verdict;
-	bool lasting;     /* may be remembered */
-	struct str boxes; /* for plan_next; none unless VERDICT_DONE */
+	bool lasting;        /* may be remembered */
+	struct str forwards; /* for request_forward; only VERDICT_FORWARD */
+	struct str boxes;    /* for plan_next; those two alone have some */
 };
 
 /*
@@ -47,6 +48,9 @@ struct plan {
  * plan_box for each box.  Too much sets b->full.
  */
 void plan_put(struct buf *b, const struct verdict *v, bool lasting);
+/* Likewise, with addresses of other hosts as request_forward reads them. */
+void plan_put_forwards(
+    struct buf *b, const struct verdict *v, struct str forwards);
 void plan_box(struct buf *b, const struct box *box);
 
 enum { PLAN_END = 1, PLAN_BAD = 2 };

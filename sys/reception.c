@@ -56,15 +56,16 @@ static bool host_is_relayed(void *self, const struct addr *to)
 }
 
 /* Whoever is not local is one of those that we forward for. */
-static void host_lookup(void *self, const struct addr *to, struct verdict *v)
+static void host_lookup(
+    void *self, const struct addr *to, struct verdict *v, struct forwards *f)
 {
 	const struct reception *r = self;
 	unsigned flags = r->set.local ? REQUEST_LOCAL : 0;
 
 	if (to->host == HOST_NONE || host_is_local(self, to))
-		courier_lookup(to, flags, v);
+		courier_lookup(to, flags, v, f);
 	else if (r->conf->relay_recipients)
-		courier_lookup(to, flags | REQUEST_RELAY, v);
+		courier_lookup(to, flags | REQUEST_RELAY, v, f);
 	else
 		*v = (struct verdict){ VERDICT_DONE, STR("2.1.5"), STR("") };
 }

@@ -75,7 +75,7 @@ int route_key(const struct conf *c, struct str address, struct buf *key)
 				return put_key(key, 'R', r->v[i].domain);
 	if (c->smarthost.n > 0)
 		return put_key(key, 'S', STR("smarthost"));
-	return put_key(key, a.host == HOST_LITERAL ? 'A' : 'D', domain);
+	return put_key(key, 'D', domain);
 }
 
 static void local_hop(const struct conf *c, struct buf *room, struct hop *hop)
@@ -113,12 +113,7 @@ void route_carrier(const struct conf *c, struct str key, struct buf *room,
 		carrier->nhops =
 		    hops_of(&c->routes, text, carrier->hop, CARRIER_HOPS);
 		break;
-	case 'A':
-		carrier->hop[0] =
-		    (struct hop){ .kind = HOP_SMTP, .port = 25, .host = text };
-		carrier->nhops = 1;
-		break;
-	default:
+	default: /* an address literal too: sys/reach knows them */
 		carrier->domain = text;
 	}
 }

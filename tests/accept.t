@@ -288,6 +288,97 @@ def relay_recipients():
     assert one(p).status() == 'N'
 
 
+def forwards():
+    """An alias that leads to other hosts: they are queued for, each list with
+    its owner as the reverse-path, and mailboxes among them are served."""
+    p = Postern(aliases='gone: x@away.example\n'
+                'both: alice, x@away.example, y@away.example\n'
+                'list: bob, l@away.example\nowner-list: carol\n'
+                'other: m@away.example, n@away.example\nowner-other: carol\n')
+    d = Deliver(p)
+    p.start()
+
+    def queued():
+        """Statuses by reverse-path and address."""
+        found = {}
+        for q in qfile.take(p):
+            assert q.content.endswith(want) and q.sender not in found
+            found[q.sender] = {r.address: r.status for r in q.rcpts}
+        return found
+    for content in SMALL, BIG:
+        want = content.replace(b'\r\n', b'\n')
+        c = hello(p)
+        assert c.mail(['gone@here.example'], content=content)[0] == 250
+        assert queued() == {'a@away.example': {'x@away.example': 'N'}}
+        assert c.mail(['both@here.example'], content=content)[0] == 250
+        assert queued() == {'a@away.example': {
+            'both@here.example': 'D', 'x@away.example': 'N',
+            'y@away.example': 'N'}}
+        assert stored(p, content) == len(p.take())
+        c.want('250', 'MAIL FROM:<a@away.example> RET=FULL ENVID=e')
+        for to in 'list', 'other', AWAY, 'alice', 'gone':
+            c.want('250', 'RCPT TO:<%s> NOTIFY=SUCCESS' % (
+                to if '@' in to else to + '@here.example'))
+        c.want('354', 'DATA')
+        c.send(content + b'.\r\n')
+        c.want('250')
+        files = {q.sender: q for q in qfile.of(p)}
+        assert files['owner-list@here.example'].rcpts[0].notify == set()
+        assert files['owner-list@here.example'].envid == ''
+        assert files['a@away.example'].rcpts[-1].notify == {'SUCCESS'}
+        assert files['a@away.example'].envid == 'e'
+        assert queued() == {
+            'a@away.example': {'list@here.example': 'S', AWAY: 'N',
+                               'alice@here.example': 'S',
+                               'x@away.example': 'N'},
+            'owner-list@here.example': {'l@away.example': 'N'},
+            'owner-other@here.example': {'m@away.example': 'N',
+                                         'n@away.example': 'N'}}
+        assert stored(p, content) == len(p.take()) == 1
+        assert stored(p, content, 'bob') == len(p.take('bob')) == 1
+        # nothing but lists, and a report that must never be answered
+        assert c.mail(['other@here.example'], content=content)[0] == 250
+        assert list(queued()) == ['owner-other@here.example']
+        assert c.mail(['other@here.example'], '', content=content)[0] == 250
+        assert list(queued()) == ['']
+    assert not p.rubbish(), p.rubbish()
+
+
+def alias_changes():
+    """Between RCPT and DATA: whoever is new on it is not forgotten."""
+    p, d = start(aliases='both: alice, x@away.example\n')
+    for local in False, True:
+        p.write('aliases', 'both: alice, x@away.example\n')
+        c = hello(p, local)
+        rest = ready(c, ['both@here.example'])
+        p.write('aliases', 'both: alice, x@away.example, new@away.example\n')
+        c.send(rest)
+        c.want('250' if local else '451')
+        if local:   # the queue asks again
+            assert one(p).status() == 'NN'
+        nothing(p)
+    assert not p.messages()
+
+
+def many_owners():
+    """As many lists as one message may have; the next is for another."""
+    p, d = start(aliases=''.join(
+        'l%d: x%d@away.example\nowner-l%d: carol\n' % (i, i, i)
+        for i in range(16)))
+    c = hello(p)
+    c.want('250', 'MAIL FROM:<a@away.example>')
+    for i in range(15):
+        c.want('250', 'RCPT TO:<l%d@here.example>' % i)
+    c.want('452 4.5.3', 'RCPT TO:<l15@here.example>')
+    c.want('250', 'RCPT TO:<l0@here.example>')
+    c.want('354', 'DATA')
+    c.send(SMALL + b'.\r\n')
+    c.want('250')
+    found = qfile.take(p)
+    assert len(found) == 15
+    assert sorted(len(q.rcpts) for q in found) == [1] * 14 + [2]
+
+
 # --- deliver cannot now -----------------------------------------------------
 
 def nobody_to_ask():
@@ -749,7 +840,7 @@ def order():
 
 Postern().clean()       # the first one isolates this process
 for test in (remote, many, too_many_words, mixed, wakes, reported, literal,
-             relay_recipients, nobody_to_ask, gone_at_the_end,
+             relay_recipients, forwards, alias_changes, many_owners, nobody_to_ask, gone_at_the_end,
              hangs_and_dies, session_dies, mailbox_is_closed,
              home_is_gone, of_the_queue,
              each_his_own, success_refused, full, full_at_last, order):

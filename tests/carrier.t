@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The carrier and a hop: what is said on the wire, and what becomes of each
 recipient."""
+import email
 import os
 import sys
 
@@ -266,10 +267,35 @@ def limits_told():
             (['D'] * 9, [3, 3, 2, 1], 2), 'LIMITS are kept')
 
 
+def long_lines():
+    """What was submitted to us is encoded where a line is too long, and SIZE
+    and BODY are of what is sent; what came from elsewhere is not changed."""
+    lines = b'w\xc3\xb6rd ' * 300 + b'\n.\n'
+    head = b'From: alice@here.example\nSubject: x\n'
+    submitted = message(head + b'\n' + lines * 40, flags='s')
+    with Hop(accepting()) as h:
+        carry('smtp://' + h.where, submitted)
+    sent = h.contents[0].replace(b'\n..\r', b'\n.\r')
+    t.ok(b' SIZE=%d\r\n' % len(sent) in h.heard[0][1], 'SIZE of what is sent',
+         (h.heard[0][1], len(sent)))
+    t.ok(max(map(len, sent.split(b'\r\n'))) <= 76, 'no line is too long')
+    body = email.message_from_bytes(sent).get_payload(decode=True)
+    t.ok(body.replace(b'\r\n', b'\n') == lines * 40, 'it decodes to the same')
+    signed = b'DKIM-Signature: v=1\n' + head + b'\n' + lines
+    for name, m in (('of another host', message(head + b'\n' + lines)),
+                    ('signed', message(signed, flags='s')),
+                    ('short', message(head + b'\nshort\n', flags='s'))):
+        with Hop(accepting()) as h:
+            carry('smtp://' + h.where, m)
+        t.equal(h.contents[0].replace(b'\n..\r', b'\n.\r').replace(
+            b'\r\n', b'\n'), m['content'], 'unchanged: ' + name)
+
+
 def main():
     for test in (on_the_wire, parameters, nothing_offered, lock_step,
                  helo, address_without_brackets, several_messages, lmtp,
-                 not_possible, possible, refusals, content_for_nobody, too_many, limits_told):
+                 not_possible, possible, refusals, content_for_nobody,
+                 too_many, limits_told, long_lines):
         t.run(test.__name__.replace('_', ' '), test)
     t.done()
 

@@ -10,7 +10,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import box
 import tap
 from postern import HOST, Postern, until
-from request import LOCAL, Deliver, Ended, Requests, record
+from request import LOCAL, FORWARDED, Deliver, Ended, Requests, forwarded, \
+    record
 
 t = tap.Tap()
 
@@ -209,6 +210,43 @@ def alias_names(p):
     assert r.lookup('ring1')[1] == '4.4.6'
     assert not p.rubbish()
     return p
+
+
+def forwards():
+    """Where else an alias leads is told with L; whoever queues for that says
+    so with R, and gets the mailboxes served."""
+    p = Postern(aliases='gone: a@away.example\nboth: alice, a@Away.Example, '
+                '"b b"@c.example, a@away.example\nlist: bob, x@away.example, '
+                'both\nowner-list: carol\nmany: %s\n' % ', '.join(
+                    'm%02d@away.example' % i for i in range(100)))
+    r = Deliver(p).requests()
+    assert r.fate('alice') == 'D' and r.forwards is None
+    assert r.fate('gone') == 'F'
+    assert r.forwards == (False, [('a@away.example', '')]), r.forwards
+    assert r.deliver(['gone'], flags=forwarded(r.list)) == 'F'
+    assert r.fate('many') == 'F' and len(r.forwards[1]) == 100
+    assert r.fate('list') == 'F'
+    assert r.forwards == (True, [
+        (a, 'owner-list@here.example') for a in (
+            'x@away.example', 'a@away.example', '"b b"@c.example')])
+    assert r.fate('both') == 'F'
+    assert r.forwards == (True, [('a@away.example', ''),
+                                 ('"b b"@c.example', '')]), r.forwards
+    assert r.deliver(['both']) == 'F' and not p.messages()
+    flags = forwarded(r.list)
+    for wrong in flags ^ 256, flags & 255, flags & ~FORWARDED:
+        assert r.deliver(['both'], flags=wrong) == 'F' and not p.messages()
+    assert r.deliver(['both'], flags=flags) == 'D' and len(p.take()) == 1
+    r.rcpt('both', flags=flags)
+    r.rcpt('bob')
+    assert [v[0] for v in r.store(b'x\n', n=2)] == ['D', 'D']
+    assert len(p.take()) == len(p.take('bob')) == 1
+    # he who was not told of the newest one has not queued for it
+    p.write('aliases', 'both: alice, a@away.example, new@away.example\n')
+    assert r.deliver(['both'], flags=flags) == 'F' and not p.messages()
+    # those who are no alias any more, or never were, are users
+    p.write('aliases', 'both: alice\n')
+    assert r.deliver(['both'], flags=flags) == 'D' and len(p.take()) == 1
 
 
 def aliases_of_the_system():
@@ -450,6 +488,9 @@ def hostile():
             (record('R', '0', 'alice', '', 'alice\nX: y'),)],
         'a line end in a sender': [R, (record('S', '0', '2', 'a\nX: y'), fd)],
         'flags that are none': [(record('L', '9', 'alice', ''),)],
+        'flags of R': [(record('L', '4', 'alice', ''),)],
+        'flags of L': [(record('R', '2', 'alice', '', 'a@b'),)],
+        'flags beyond': [(record('R', str(1 << 32), 'alice', '', 'a@b'),)],
         'flags that are no number': [(record('L', '-1', 'alice', ''),)],
         'a uid that is none': [(record('U', '99999999999'),)],
         'S before R': [(S, fd)],

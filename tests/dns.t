@@ -545,7 +545,7 @@ def lies_that_none(world):
 
 def slow(world):
     def reply(query, ask):
-        time.sleep(0.7)
+        time.sleep(0.4)
         return ask(query)
 
     with names.Proxy(reply, world.port) as p:

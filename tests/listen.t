@@ -165,7 +165,7 @@ def v6_received():
     c = Client(('2001:db8:ffff::25', p.port), source='2001:db8:0:1::77')
     c.hello()
     c.want('250', 'MAIL FROM:<a@away.example>')
-    c.want('451 4.3.0', 'RCPT TO:<user@away.example>')
+    c.want('250 2.1.5', 'RCPT TO:<user@away.example>')
     c.want('250', 'RCPT TO:<alice@[IPv6:2001:db8:ffff::25]>')
     c.want('354', 'DATA')
     c.want('250', 'x\r\n.')
@@ -224,7 +224,7 @@ def mapped():
     held.append(greeted(Client(('127.0.0.1', port), source='127.0.0.2')))
     # and relay-networks know the v4 client behind the v6 form
     c.want('250', 'MAIL FROM:<a@away.example>')
-    c.want('451 4.3.0', 'RCPT TO:<user@away.example>')
+    c.want('250 2.1.5', 'RCPT TO:<user@away.example>')
 
 
 # ------------------------------------------------------------- PROXY header

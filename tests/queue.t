@@ -589,6 +589,26 @@ def woken():
     p.clean()
 
 
+def told_to_stop():
+    """SIGTERM: what is under way ends, what was not begun stays as it was."""
+    p, sink = site({'destination-concurrency': '2'})
+    gate = threading.Event()
+    sink.replies['.'] = lambda _: gate.wait(60) and '250 2.0.0 ok'
+    for i in range(30):
+        p.put('a@here.example', ['x%d@away.example' % i])
+    run = p.popen([p.queue, '-C', p.conf])
+    assert until(lambda: sum(c == 'DATA' for c in sink.lines) == 2)
+    run.terminate()
+    gate.set()
+    assert until(lambda: run.poll() is not None)
+    equal((run.returncode, len(sink.messages)), (0, 2))
+    equal(len(p.files()), 28)
+    equal({p.read(n).attempts for n in p.files()}, {0})
+    p.pass_()
+    equal(sink.rcpts(), sorted('x%d@away.example' % i for i in range(30)))
+    p.clean()
+
+
 def by_itself():
     """An smtpd that nobody looks after starts the queue: as a listener, and
     for one session."""
@@ -642,6 +662,7 @@ for name, test in (
         ('three passes at once deliver once', two_passes),
         ('limits of concurrency', limits),
         ('mail that comes during a pass', woken),
+        ('SIGTERM ends a pass in good order', told_to_stop),
         ('smtpd starts the queue where nothing else does', by_itself)):
     if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
         t.run(name, test)

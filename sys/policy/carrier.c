@@ -15,8 +15,9 @@
 #include "policy.h"
 
 /* CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, PARENT_SETTID and
- * CHILD_CLEARTID: a thread, and nothing that is not one. */
-enum { THREAD = 0x003d0f00 };
+ * CHILD_CLEARTID: a thread, and nothing that is not one; and from musl
+ * CLONE_DETACHED, which does nothing. */
+enum { THREAD = 0x003d0f00, DETACHED = 0x00400000 };
 
 /* clang-format off */
 static const struct policy_rule rules[] = {
@@ -80,7 +81,7 @@ static const struct policy_rule rules[] = {
 	ALLOW("madvise", NO_CONDITION),
 
 	/* A thread, and how it is waited for. */
-	ALLOW("clone", INT(0, THREAD)),
+	ALLOW("clone", BITS(0, (uint32_t)~DETACHED, THREAD)),
 	REFUSE("clone3", ENOSYS, NO_CONDITION),	/* flags in memory; use clone */
 	ALLOW("futex", NO_CONDITION),
 	ALLOW_NARROW("futex_time64", NO_CONDITION),
@@ -119,8 +120,7 @@ static const struct policy_rule rules[] = {
 	ALLOW_NARROW("getgid32", NO_CONDITION),
 	ALLOW_NARROW("getegid32", NO_CONDITION),
 
-	/* The filters of a thread that comes later are those of its parent;
-	 * libc asks whether it may be used at all. */
+	/* Things the libraries try and go on without. */
 	REFUSE("openat", EACCES, NO_CONDITION),
 	REFUSE("open", EACCES, NO_CONDITION),
 	REFUSE("access", EACCES, NO_CONDITION),

@@ -86,7 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 	if (size <= PLAN_MAX / 2 &&
 	    plan_get(fuzz_str(input, size), &plan) == 0) {
-		HOLDS(plan.boxes.n < size);
+		HOLDS(plan.boxes.n < size && plan.forwards.n < size);
+		HOLDS(plan.boxes.n + plan.forwards.n < size);
 		HOLDS(plan.verdict.text.n <= REQUEST_TEXT_MAX);
 		left = plan.boxes.n;
 		while (plan_next(&plan.boxes, &box) == 0) {

@@ -53,6 +53,21 @@ static void verdict(const struct request *r)
 	reply(&v);
 }
 
+/* A list that is good is read to its very end. */
+static void forwards(struct str s)
+{
+	struct str address, owner;
+	struct forwards f;
+
+	if (request_forwards(s, &f) != 0)
+		return;
+	HOLDS(f.list.n > 0 && f.list.n <= REQUEST_FORWARDS_MAX);
+	HOLDS(request_sum(f.list) <= REQUEST_SUM_MASK);
+	while (request_forward(&f.list, &address, &owner) == 0)
+		HOLDS(address.p[address.n] == '\0' && owner.p[owner.n] == '\0');
+	HOLDS(f.list.n == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
 	struct str s = fuzz_str(input, size);
@@ -63,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		HOLDS(r.rule->content || r.content.n == 0);
 		rewrite(s, &r, r.rule->nfields);
 	}
+	forwards(s);
 	for (unsigned n = 1; n <= REQUEST_FIELDS + 1; n++)
 		if (request_answer(s, 's', n, &r) == 0) {
 			HOLDS(n <= REQUEST_FIELDS && r.rule == NULL &&

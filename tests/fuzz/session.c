@@ -29,13 +29,22 @@ struct run {
 
 static struct run whole, pieces;
 
-static void lookup(void *self, const struct addr *to, struct verdict *v)
+static const char forwards[] = "a@away.example\0\0b@away.example\0o@c.example";
+
+/* x: nobody; f: an alias; m: one that leads to a mailbox too. */
+static void lookup(
+    void *self, const struct addr *to, struct verdict *v, struct forwards *f)
 {
 	(void)self;
 	*v = (struct verdict){ VERDICT_DONE, STR("2.1.5"), STR("ok") };
 	if (to->nlocal > 0 && to->local[0] == 'x')
 		*v = (struct verdict){ VERDICT_NEVER, STR("5.1.1"),
 			STR("no such user") };
+	if (to->nlocal > 0 && (to->local[0] == 'f' || to->local[0] == 'm')) {
+		v->kind = VERDICT_FORWARD;
+		f->mailboxes = to->local[0] == 'm';
+		f->list = str_at(forwards, sizeof(forwards) - 1);
+	}
 }
 
 static bool is_local(void *self, const struct addr *to)

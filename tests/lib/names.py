@@ -66,6 +66,7 @@ class World:
 
     def __init__(self, zones, changed=()):
         self.dir = tempfile.mkdtemp(prefix='names-')
+        os.chmod(self.dir, 0o755)   # for users that programs become
         atexit.register(self.end)
         self.server = None
         self.zones = zones

@@ -8,6 +8,15 @@ from postern import WAIT, children, until
 
 WORKERS = 24    # store workers (sys/poller.h)
 LOCAL = 1       # a flag: submitted on the unix socket
+FORWARDED = 4   # a flag: the addresses elsewhere are queued ...
+
+
+def forwarded(octets):
+    """... namely these, as they were told: the flags for R."""
+    h = 2166136261
+    for c in octets:
+        h = (h ^ c) * 16777619 & 0xffffffff
+    return FORWARDED | ((h ^ h >> 24) & 0xffffff) << 8
 
 
 class Ended(Exception):
@@ -63,6 +72,12 @@ class Requests:
     def lookup(self, local, domain='here.example', flags=0):
         """(fate letter, status, text)"""
         self.send(record('L', str(flags), local, domain))
+        self.forwards = None    # (leads to mailboxes, [(address, owner)])
+        data = self.sock.recv(65536, socket.MSG_PEEK)
+        if data[:1] == b'g':
+            mailboxes, *rest = self.receive('g')
+            self.list = data[3:]
+            self.forwards = mailboxes == '1', list(zip(rest[::2], rest[1::2]))
         fate, status, text = self.receive('l')
         return fate, status, text
 

@@ -1,6 +1,6 @@
 /*
- * Queue files: what is written is read again, and nothing else is read.  Long
- * because of its tables.
+ * Queue files: what is written is read again, and nothing else is read.
+ * Long because of its tables.
  */
 #include "tests/unit/tap.h"
 

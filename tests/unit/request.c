@@ -273,6 +273,67 @@ static void verdict_and_back(void)
 		}
 }
 
+/* clang-format off */
+static const struct {
+	struct str in;
+	int rc;
+	bool mailboxes;
+	unsigned n; /* addresses */
+} lists[] = {
+	{ S("g0\0a@b\0\0"), 0, false, 1 },
+	{ S("g1\0a@b\0o@b\0c@d\0\0"), 0, true, 2 },
+	{ S("g1\0\0\0"), 0, true, 1 },
+	{ S("g2\0a@b\0\0"), REQUEST_BAD, false, 0 },
+	{ S("g\0a@b\0\0"), REQUEST_BAD, false, 0 },
+	{ S("g1\0"), REQUEST_BAD, false, 0 },
+	{ S("g1"), REQUEST_BAD, false, 0 },
+	{ S("g1\0a@b\0"), REQUEST_BAD, false, 0 },
+	{ S("g1\0a@b"), REQUEST_BAD, false, 0 },
+	{ S("g1\0a@b\0o"), REQUEST_BAD, false, 0 },
+	{ S("g1\0a@b\0o\0c\0"), REQUEST_BAD, false, 0 },
+	{ S("l1\0a@b\0\0"), REQUEST_BAD, false, 0 },
+	{ S(""), REQUEST_BAD, false, 0 },
+};
+/* clang-format on */
+
+static void forwards_rows(void)
+{
+	static char text[REQUEST_FORWARDS_MAX + 8];
+	struct forwards f;
+
+	for (size_t i = 0; i < TAP_N(lists); i++) {
+		char *octets = tap_exact(lists[i].in);
+		int rc = request_forwards(str_at(octets, lists[i].in.n), &f);
+		struct str address, owner;
+		unsigned n = 0;
+
+		tap_ok(rc == lists[i].rc, "forwards %zu: %d", i, rc);
+		while (
+		    rc == 0 && request_forward(&f.list, &address, &owner) == 0)
+			n++;
+		if (rc == 0)
+			tap_ok(n == lists[i].n && f.list.n == 0 &&
+				   f.mailboxes == lists[i].mailboxes,
+			    "forwards %zu: %u addresses", i, n);
+		free(octets);
+	}
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "g0", 3);
+	text[3 + REQUEST_FORWARDS_MAX - 2] = '\0';
+	text[3 + REQUEST_FORWARDS_MAX - 1] = '\0';
+	text[3 + REQUEST_FORWARDS_MAX] = '\0';
+	tap_ok(
+	    request_forwards(str_at(text, 3 + REQUEST_FORWARDS_MAX), &f) == 0,
+	    "the longest list");
+	text[3 + REQUEST_FORWARDS_MAX - 2] = 'x';
+	tap_ok(
+	    request_forwards(str_at(text, 4 + REQUEST_FORWARDS_MAX), &f) != 0,
+	    "a longer one");
+	tap_ok(request_sum(STR("a\0\0")) != request_sum(STR("b\0\0")) &&
+		   request_sum(STR("")) <= REQUEST_SUM_MASK,
+	    "lists are told from each other");
+}
+
 static void longest(void)
 {
 	static char text[REQUEST_WHOLE_MAX + 1];
@@ -299,6 +360,7 @@ static void longest(void)
 int main(void)
 {
 	longest();
+	forwards_rows();
 	parse_rows();
 	parse_pieces();
 	rules();

@@ -86,7 +86,8 @@ static bool is_relayed(void *self, const struct addr *to)
 	return in_list(d.relay_domains, addr_domain(to));
 }
 
-static void lookup(void *self, const struct addr *to, struct verdict *v)
+static void lookup(
+    void *self, const struct addr *to, struct verdict *v, struct forwards *f)
 {
 	size_t i = person(addr_local(to));
 
@@ -98,8 +99,10 @@ static void lookup(void *self, const struct addr *to, struct verdict *v)
 	v->kind = people[i].kind;
 	if (v->kind == VERDICT_DONE)
 		v->status = STR("2.1.5");
-	if (v->kind == VERDICT_FORWARD)
+	if (v->kind == VERDICT_FORWARD) {
 		v->status = STR("4.3.0");
+		f->list = STR("someone@away.example\0\0");
+	}
 }
 
 static int host_open(void *self, struct str *id)
