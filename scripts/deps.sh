@@ -14,7 +14,7 @@ install='' unpack='' users=''
 for group; do
 	case $group in
 	build)	install="$install gcc make libc6-dev libseccomp-dev
-			libunbound-dev"
+			libunbound-dev libssl-dev"
 		;;
 	run)
 		install="$install curl"
@@ -30,10 +30,11 @@ for group; do
 			python3-public python3-zope.interface
 			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
+			dovecot-submissiond openssl
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
-			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data
-			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
-		unpack="$unpack openbsd-inetd xinetd spamassassin nsd postfix
+			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
+			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data"
+		unpack="$unpack openbsd-inetd xinetd spamassassin postfix nsd
 			libpython3.11-testsuite python3-flufl.bounce"
 		;;
 	lint)

@@ -8,18 +8,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mail/base64.h"
 #include "sys/credentials.h"
 #include "sys/dial.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/tls-client.h"
 
-enum { BLOCK = 32 * 1024, NONCE_OCTETS = 24 };
+enum { BLOCK = 32 * 1024 };
 
 /* --- why it failed ------------------------------------------------------- */
 
@@ -198,6 +196,12 @@ static void lose(struct call *c, const char *status, const char *text)
 	client_lost(&c->client, str_of(status), str_of(text));
 }
 
+static void lose_errno(struct call *c, ssize_t rc)
+{
+	lose(c, "4.4.2",
+	    rc == -ETIMEDOUT ? "no reply in time" : strerror((int)-rc));
+}
+
 /* Hears what there is.  True when there was something. */
 static bool listen_once(struct call *c, short *events)
 {
@@ -214,7 +218,7 @@ static bool listen_once(struct call *c, short *events)
 	else if (n == 0)
 		lose(c, "4.4.2", "the connection was closed");
 	else
-		lose(c, "4.4.2", strerror((int)-n));
+		lose_errno(c, n);
 	return true;
 }
 
@@ -236,7 +240,7 @@ static bool speak_once(struct call *c, short *events)
 		while (client_want(&c->client) != CLIENT_END &&
 		       listen_once(c, &more))
 			;
-		lose(c, "4.4.2", strerror((int)-n));
+		lose_errno(c, n);
 	} else {
 		client_written(&c->client, (size_t)n);
 	}
@@ -268,14 +272,12 @@ static void exchange(struct call *c)
 		if (spoke || listened)
 			continue;
 		rc = wait_for(c, events, deadline_ms);
-		if (rc == -ETIMEDOUT)
-			lose(c, "4.4.2", "no reply in time");
-		else if (rc < 0)
-			lose(c, "4.4.2", strerror(-rc));
+		if (rc < 0)
+			lose_errno(c, rc);
 	}
 }
 
-/* A piece of content; false when there is no use in going on. */
+/* A piece of content; false: there is no use in going on. */
 static bool push(struct call *c, struct str s)
 {
 	while (s.n > 0 && client_want(&c->client) == CLIENT_CONTENT) {
@@ -291,16 +293,14 @@ static bool push(struct call *c, struct str s)
 		       listen_once(c, &events))
 			;
 		if (!is_again(n)) {
-			lose(c, "4.4.2", strerror((int)-n));
+			lose_errno(c, n);
 			break;
 		}
 		if (client_want(&c->client) != CLIENT_CONTENT)
 			break;
 		rc = wait_for(c, (short)(events | wanted), deadline_of(c));
 		if (rc < 0)
-			lose(c, "4.4.2",
-			    rc == -ETIMEDOUT ? "content is not taken in time"
-					     : strerror(-rc));
+			lose_errno(c, rc);
 	}
 	return client_want(&c->client) == CLIENT_CONTENT;
 }
@@ -365,10 +365,13 @@ static int converse(struct call *c, struct parcel *p, struct str domain)
 			client_secured(&c->client);
 			break;
 		case CLIENT_RCPT:
-			give_rcpt(c, p);
-			break;
 		case CLIENT_CONTENT:
-			send_content(c, p);
+			if (p == NULL) /* none was begun */
+				return -EINVAL;
+			if (client_want(&c->client) == CLIENT_RCPT)
+				give_rcpt(c, p);
+			else
+				send_content(c, p);
 			break;
 		case CLIENT_READY:
 		case CLIENT_END:
@@ -392,20 +395,18 @@ static enum client_tls wanted_tls(const struct reach_way *w)
 
 static int set_secret(struct call *c)
 {
-	char octets[NONCE_OCTETS];
-	struct buf nonce = BUF(c->nonce);
+	int rc;
 
 	c->setup.secret = NULL;
 	if (c->way->hop.user.n == 0)
 		return 0;
-	c->secret = (struct sasl_secret){ .crypto = tls_client_crypto() };
-	if (credentials_find(&c->way->hop, &c->secret) != 0)
+	rc = credentials_find(&c->way->hop, &c->secret);
+	if (rc == -ENOENT)
 		return failed(
 		    c, STR("4.7.8"), STR("no password for this user and host"));
-	if (getrandom(octets, sizeof(octets), 0) != sizeof(octets))
-		return failed_errno(c, "4.3.0", -errno);
-	base64_put(&nonce, str_at(octets, sizeof(octets)));
-	c->secret.nonce = buf_str(&nonce);
+	if (rc < 0)
+		return failed_errno(c, "4.3.0", rc);
+	c->secret.crypto = tls_client_crypto();
 	c->setup.secret = &c->secret;
 	return 0;
 }

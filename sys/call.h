@@ -27,7 +27,6 @@ struct call {
 	struct client_setup setup;
 	const struct reach_way *way;
 	struct sasl_secret secret;
-	char nonce[SASL_NONCE_MAX];
 	int64_t message_deadline_ms;
 	/* "mx.away.example[192.0.2.1]:25" or a path; for logs */
 	size_t nremote;

@@ -19,6 +19,7 @@
 #include "sys/log.h"
 #include "sys/parcel.h"
 #include "sys/reach.h"
+#include "sys/sandbox.h"
 #include "sys/tls-client.h"
 
 enum { ID_MAX = 64 };
@@ -331,6 +332,21 @@ static void prepare(const struct carrier *c)
 	(void)reach_start();
 }
 
+/* What talks to strangers has no files and runs nothing.  A lock-down that
+ * fails ends it: the mail waits. */
+static int lock_in(void)
+{
+	struct sandbox_level level;
+	int ruleset;
+	int rc = sandbox_prepare(SANDBOX_CARRIER, -1, &ruleset, &level);
+
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_CARRIER, ruleset);
+	if (ruleset >= 0)
+		close(ruleset);
+	return rc;
+}
+
 void carrier_serve(int sock, const struct carrier *c)
 {
 	bool never = false;
@@ -342,6 +358,10 @@ void carrier_serve(int sock, const struct carrier *c)
 	k.party = (struct call_party){ c->hostname, c->domain, tell, NULL };
 	k.call.fd = -1;
 	prepare(c);
+	if (lock_in() != 0) {
+		send_unreachable(STR("4.3.5"), STR("the sandbox failed"));
+		return;
+	}
 	rc = connect_first();
 	if (rc != 0)
 		never = k.reach.given == 0 && k.reach.verdict.never;

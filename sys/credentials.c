@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mail/base64.h"
 #include "sys/log.h"
 
-enum { PATH_OCTETS = 4096 };
+enum { PATH_OCTETS = 4096, NONCE_OCTETS = 24 };
 
 static struct {
 	size_t n;
@@ -104,6 +106,20 @@ static void set_password(struct sasl_secret *secret, struct str password)
 	secret->password = password;
 }
 
+/* Base64 has no comma, which is all that SCRAM asks of it. */
+static int set_nonce(struct sasl_secret *secret)
+{
+	static char text[BASE64_OCTETS(NONCE_OCTETS)];
+	struct buf b = BUF(text);
+	char octets[NONCE_OCTETS];
+
+	if (getrandom(octets, sizeof(octets), 0) != sizeof(octets))
+		return -EIO;
+	base64_put(&b, str_at(octets, sizeof(octets)));
+	secret->nonce = buf_str(&b);
+	return 0;
+}
+
 int credentials_find(const struct hop *h, struct sasl_secret *secret)
 {
 	struct str all = str_at(file.text, file.n), line, host, user;
@@ -118,9 +134,9 @@ int credentials_find(const struct hop *h, struct sasl_secret *secret)
 		line = str_trim(line);
 		if (line.n == 0)
 			continue;
-		secret->user = h->user;
+		*secret = (struct sasl_secret){ .user = h->user };
 		set_password(secret, line);
-		return 0;
+		return set_nonce(secret);
 	}
 	return -ENOENT;
 }

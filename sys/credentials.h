@@ -18,8 +18,8 @@ enum { CREDENTIALS_OCTETS = 64 * 1024 };
  */
 int credentials_load(const char *path);
 
-/* The password for a hop's user at its host; 0, or -ENOENT.  The view lives
- * until the next credentials_load. */
+/* The password for a hop's user at its host, and a fresh nonce; no crypto.  0,
+ * -ENOENT: there is none, or -errno.  The views live until the next call. */
 int credentials_find(const struct hop *h, struct sasl_secret *secret);
 
 #endif

@@ -114,6 +114,8 @@ static uint64_t known_fs(int abi)
 /*
  * smtpd: nothing anywhere, but its own files in the spool directory.
  *
+ * A carrier: nothing anywhere, and TCP connections only outwards.
+ *
  * deliver: as the identity of the moment allows, but nothing is executed and
  * nothing is made that is not a file or a directory.  Merely being in a
  * Landlock domain forbids renames between directories (tmp/ to new/) unless
@@ -122,7 +124,10 @@ static uint64_t known_fs(int abi)
 static void wanted(enum sandbox_program program, int abi, struct ruleset *set,
     uint64_t *allowed)
 {
-	if (program == SANDBOX_SMTPD) {
+	if (program == SANDBOX_CARRIER) {
+		set->fs = known_fs(abi);
+		*allowed = 0;
+	} else if (program == SANDBOX_SMTPD) {
 		set->fs = known_fs(abi);
 		*allowed = FS_WRITE_FILE | FS_READ_FILE | FS_MAKE_REG |
 			   FS_REMOVE_FILE | FS_TRUNCATE;
@@ -133,6 +138,8 @@ static void wanted(enum sandbox_program program, int abi, struct ruleset *set,
 	}
 	*allowed &= set->fs;
 	set->net = abi >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0;
+	if (program == SANDBOX_CARRIER)
+		set->net &= ~(uint64_t)NET_CONNECT_TCP;
 	set->scope = abi >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0;
 }
 
@@ -171,10 +178,10 @@ int sandbox_prepare(enum sandbox_program program, int spool_fd, int *ruleset_fd,
 
 	*ruleset_fd = -1;
 	level->landlock_abi = 0;
-	if (abi < (program == SANDBOX_SMTPD ? 1 : 2))
+	if (abi < (program == SANDBOX_DELIVER ? 2 : 1))
 		return 0;
 	wanted(program, (int)abi, &set, &allowed);
-	if (program == SANDBOX_SMTPD) {
+	if (program != SANDBOX_DELIVER) {
 		err = make_ruleset(&set, allowed, spool_fd, ruleset_fd);
 	} else {
 		root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -300,6 +307,9 @@ static int load_policy(enum sandbox_program program)
 	if (program == SANDBOX_SMTPD)
 		return load(
 		    SANDBOX_FILTER(smtpd), COUNT(SANDBOX_FILTER(smtpd)));
+	if (program == SANDBOX_CARRIER)
+		return load(
+		    SANDBOX_FILTER(carrier), COUNT(SANDBOX_FILTER(carrier)));
 	return load(SANDBOX_FILTER(deliver), COUNT(SANDBOX_FILTER(deliver)));
 }
 

@@ -25,7 +25,7 @@ enum {
 	SANDBOX_FREE_FD = 16     /* the first that is free for others */
 };
 
-enum sandbox_program { SANDBOX_SMTPD, SANDBOX_DELIVER };
+enum sandbox_program { SANDBOX_SMTPD, SANDBOX_DELIVER, SANDBOX_CARRIER };
 
 /* What came of it, for the log: "landlock=7 seccomp=yes". */
 struct sandbox_level {
@@ -36,8 +36,8 @@ struct sandbox_level {
  * Prepared once, before connections are accepted (a parent prepares, its
  * children enter): a Landlock ruleset that lets smtpd create, write, read
  * what it created, and remove in the directory spool_fd only; deliver's
- * denies execution and the making of devices and sockets.  spool_fd is -1
- * when there is none.  *ruleset_fd is -1 when the kernel has no Landlock
+ * denies execution and the making of devices and sockets; a carrier's has no
+ * file at all.  spool_fd is -1 when there is none.  *ruleset_fd is -1 when the kernel has no Landlock
  * (decided by the version query alone).  0 or -errno.
  */
 int sandbox_prepare(enum sandbox_program program, int spool_fd, int *ruleset_fd,

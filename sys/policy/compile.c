@@ -45,8 +45,8 @@ static const struct machine {
 	    "AUDIT_ARCH_RISCV64", SCMP_ARCH_RISCV64, WIDE },
 };
 
-static const struct policy *const policies[] = { &policy_smtpd,
-	&policy_deliver };
+static const struct policy *const policies[] = { &policy_smtpd, &policy_deliver,
+	&policy_carrier };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -144,7 +144,9 @@ static size_t squeeze(struct sock_filter *f, size_t n)
 static size_t compile(const struct policy *p, const struct machine *m,
     struct sock_filter f[PROGRAM_MAX])
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx ctx =
+	    seccomp_init(p->otherwise ? SCMP_ACT_ERRNO((uint16_t)p->otherwise)
+				      : SCMP_ACT_KILL_PROCESS);
 	FILE *out = tmpfile();
 	size_t n;
 	int number;

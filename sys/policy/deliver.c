@@ -205,4 +205,4 @@ static const struct policy_rule rules[] = {
 /* clang-format on */
 
 const struct policy policy_deliver = { "deliver", rules,
-	sizeof(rules) / sizeof(rules[0]) };
+	sizeof(rules) / sizeof(rules[0]), 0 };

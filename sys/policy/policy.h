@@ -1,6 +1,6 @@
 /*
  * A policy: which system calls a program may make once it is locked in, and
- * with which arguments.  A call that no row names ends the process.
+ * with which arguments.  A call that no row names ends the process, or fails.
  *
  * The tables are read by the compiler (compile.c, on the build machine) and,
  * with numbers in the place of names, by the tests.
@@ -61,8 +61,9 @@ struct policy {
 	const char *program;
 	const struct policy_rule *rules;
 	unsigned n;
+	int otherwise; /* errno of a call that no row names; 0: the end */
 };
 
-extern const struct policy policy_smtpd, policy_deliver;
+extern const struct policy policy_smtpd, policy_deliver, policy_carrier;
 
 #endif

@@ -116,9 +116,10 @@ def lockstep(n=1, ehlo=PLAIN):
 
 class Hop:
     """Listens, and has the n-th connection served by the n-th talk (the last
-    one serves all others too).  unix: on a socket in the file system."""
+    one serves all others too).  unix: on a socket in the file system; at:
+    an address and port of its own."""
 
-    def __init__(self, *talks, unix=False):
+    def __init__(self, *talks, unix=False, at=('127.0.0.1', 0)):
         self.talks, self.heard, self.contents = talks, [], []
         self.wrong = []
         self.dir = None
@@ -129,8 +130,9 @@ class Hop:
             self.sock.bind(self.where)
         else:
             self.sock = socket.socket()
-            self.sock.bind(('127.0.0.1', 0))
-            self.where = '[127.0.0.1]:%d' % self.sock.getsockname()[1]
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.sock.bind(at)
+            self.where = '[%s]:%d' % self.sock.getsockname()
         self.sock.listen(16)
         self.threads = []
         self.acceptor = threading.Thread(target=self.accept, daemon=True)

@@ -13,6 +13,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -36,6 +37,20 @@ def missing():
 def nsd():
     unpacked = os.path.join(DEPS, 'usr', 'sbin', 'nsd')
     return unpacked if os.path.exists(unpacked) else shutil.which('nsd')
+
+
+def own_network(*commands):
+    """Begins this program anew in a network of its own, where the commands of
+    ip(8) were done; False as an ordinary user, or where it is forbidden."""
+    if os.environ.get('NAMES_NETWORK'):
+        return True
+    if os.getuid() != 0 or subprocess.run(
+            ['unshare', '-n', 'true'], stderr=subprocess.DEVNULL).returncode:
+        return False
+    script = ''.join('ip %s && ' % c for c in ('link set lo up',) + commands)
+    os.environ['NAMES_NETWORK'] = '1'
+    os.execvp('unshare', ['unshare', '-n', 'sh', '-c', script + 'exec "$@"',
+                          'sh', sys.executable, os.path.abspath(sys.argv[0])])
 
 
 def head(origin):
