@@ -59,6 +59,30 @@ static void faults(void)
 		{ "command-timeout 5M\n", "not a duration" },
 		{ "bare-newline yes\n", "reject, or normalize" },
 		{ "bare-newline normalize\n", "reject, or normalize" },
+		{ "smarthost mail.example.net\n", "mail.example.net'" },
+		{ "smarthost smtps://a smtp:/x\n", "smtp:/x'" },
+		{ "smarthost smtp://a\nsmarthost smtp://b\n", "given twice" },
+		{ "route x.example\n", "a domain and a next hop" },
+		{ "route a..b smtp://c\n", "not a domain name" },
+		{ "route x.example nonsense\n", "nonsense'" },
+		{ "retry 5m\n", "first and the longest" },
+		{ "retry 5m 4h 5h\n", "first and the longest" },
+		{ "retry 4h 5m\n", "shorter than the first" },
+		{ "retry 5 x\n", "not a duration" },
+		{ "retry 0 5m\n", "out of range" },
+		{ "queue-lifetime 200d\n", "out of range" },
+		{ "concurrency 0\n", "out of range" },
+		{ "concurrency 501\n", "out of range" },
+		{ "destination-concurrency 0\n", "out of range" },
+		{ "dnssec yes\n", "auto, require or off" },
+		{ "resolver ns.example.org\n", "an address is needed" },
+		{ "resolver 192.0.2.1:0\n", "an address is needed" },
+		{ "resolver 192.0.2.1:65536\n", "an address is needed" },
+		{ "resolver 192.0.2.1:\n", "an address is needed" },
+		{ "resolver [2001:db8::1\n", "an address is needed" },
+		{ "resolver [2001:db8::1]x\n", "an address is needed" },
+		{ "trust-anchor root.key\n", "absolute path" },
+		{ "credentials secret\n", "absolute path" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -138,6 +162,51 @@ static void values(void)
 	tap_same(conf.origin.n > 0 ? STR("x") : STR(""), STR("x"), "origin");
 }
 
+static void hops(void)
+{
+	char why[512];
+	int rc = read_text("smarthost smtps://me@a.example smtp://b.example\n"
+			   "route One.example lmtp:/run/x\n"
+			   "route two.example smtp://c.example:26\n"
+			   "route one.example smtp://d.example\n"
+			   "retry 30s 2m\nqueue-lifetime 1d\n"
+			   "delay-warning 0\nconcurrency 7\n"
+			   "destination-concurrency 3\ndnssec require\n"
+			   "resolver [2001:db8::1]:5353\n",
+	    why, sizeof(why));
+
+	tap_ok(rc == 0, "hops: %s", rc == 0 ? "" : why);
+	tap_ok(conf.smarthost.n == 2, "two smarthosts");
+	tap_same(conf.smarthost.v[0].host, STR("a.example"), "the first");
+	tap_same(conf.smarthost.v[0].user, STR("me"), "its user");
+	tap_same(conf.smarthost.v[1].host, STR("b.example"), "the second");
+	tap_ok(conf.routes.n == 3, "three routes");
+	tap_same(conf.routes.v[0].domain, STR("one.example"), "lower case");
+	tap_same(conf.routes.v[2].domain, STR("one.example"), "again");
+	tap_ok(conf.routes.v[1].hop.port == 26, "its port");
+	tap_ok(conf.retry.first_s == 30 && conf.retry.longest_s == 120 &&
+		   conf.retry.lifetime_s == 86400 && conf.retry.warning_s == 0,
+	    "times");
+	tap_ok(conf.concurrency == 7 && conf.destination_concurrency == 3,
+	    "limits");
+	tap_ok(conf.dnssec == DNS_REQUIRE, "dnssec");
+	tap_ok(
+	    conf.resolver && strcmp(conf.resolver, "[2001:db8::1]:5353") == 0,
+	    "resolver");
+	tap_ok(read_text("resolver 192.0.2.1\n", why, sizeof(why)) == 0 &&
+		   read_text("resolver 2001:db8::1\n", why, sizeof(why)) == 0 &&
+		   read_text("resolver 192.0.2.1:53\n", why, sizeof(why)) == 0,
+	    "an address alone");
+	tap_ok(read_text("", why, sizeof(why)) == 0 && conf.smarthost.n == 0 &&
+		   conf.routes.n == 0 && conf.retry.first_s == 300 &&
+		   conf.retry.longest_s == 14400 &&
+		   conf.retry.lifetime_s == 432000 &&
+		   conf.retry.warning_s == 14400 && conf.concurrency == 20 &&
+		   conf.destination_concurrency == 5 && !conf.resolver &&
+		   conf.dnssec == DNS_AUTO,
+	    "defaults of the queue");
+}
+
 /* A file that is too long, or not there, is no empty file. */
 static void unreadable(void)
 {
@@ -165,6 +234,7 @@ int main(void)
 	faults();
 	defaults();
 	values();
+	hops();
 	unreadable();
 	return tap_done();
 }
