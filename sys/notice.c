@@ -15,6 +15,7 @@
 #include "mail/report.h"
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/sync.h"
 
 enum {
 	ROOM = 64 * 1024,
@@ -302,23 +303,23 @@ enum { THERE = 1 };
  * or -errno. */
 static int commit(struct notice *n, const char *temporary, const char *name)
 {
-	int dir = n->dir->fd, rc = 0;
+	int dir = n->dir->fd, rc;
+	bool synced = false;
 
-	if (sync_file_range(n->fd, 0, 0,
-		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-		    SYNC_FILE_RANGE_WAIT_AFTER) != 0 &&
-	    errno != ENOSYS && errno != EINVAL)
-		return -errno;
-	if (renameat2(dir, temporary, dir, name, RENAME_NOREPLACE) != 0) {
-		if (errno != EEXIST)
-			return -errno;
-		/* written by a pass that was ended before it took note */
+	rc = sync_data(n->fd, &synced);
+	if (rc < 0)
+		return rc;
+	rc = sync_name(dir, temporary, dir, name);
+	/* written by a pass that was ended before it took note */
+	if (rc == -EEXIST)
 		return unlinkat(dir, temporary, 0) == 0 ? THERE : -errno;
-	}
-	if (fsync(n->fd) != 0 || fsync(dir) != 0) {
-		rc = -errno;
+	if (rc < 0)
+		return rc;
+	if (rc == SYNC_BOTH)
+		(void)unlinkat(dir, temporary, 0);
+	rc = sync_both(n->fd, synced, dir);
+	if (rc < 0)
 		(void)unlinkat(dir, name, 0);
-	}
 	return rc;
 }
 

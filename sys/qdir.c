@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sys/log.h"
+#include "sys/sync.h"
 
 enum { QDIR_PATH_MAX = 4096, TRIES = 100 };
 
@@ -186,9 +187,10 @@ void qdir_reject(struct qdir *d, const char *name, const char *why)
 		}
 		buf_putc(&to, '\0');
 		rc = to.full ? -ENAMETOOLONG : 0;
-		if (rc == 0 && renameat2(d->fd, name, AT_FDCWD, text,
-				   RENAME_NOREPLACE) != 0)
-			rc = -errno;
+		if (rc == 0)
+			rc = sync_name(d->fd, name, AT_FDCWD, text);
+		if (rc == SYNC_BOTH)
+			rc = unlinkat(d->fd, name, 0) == 0 ? 0 : -errno;
 	}
 	log_begin(&l, LOGL_ERR, "bad-file");
 	log_str(&l, "id", str_of(name));

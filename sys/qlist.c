@@ -293,7 +293,7 @@ int qlist_print(struct qdir *d, bool json)
 {
 	static struct list l;
 	char name[QDIR_NAME_MAX];
-	int rc;
+	int rc = 0;
 
 	l.json = json;
 	l.now_s = (int64_t)time(NULL);

@@ -12,11 +12,13 @@ static struct session s;
 static bool open;
 static unsigned faults;
 
-static void lookup(void *self, const struct addr *to, struct verdict *v)
+static void lookup(
+    void *self, const struct addr *to, struct verdict *v, struct forwards *f)
 {
 	bool good = str_eq(addr_local(to), STR("good"));
 
 	(void)self;
+	(void)f;
 	v->kind = good ? VERDICT_DONE : VERDICT_NEVER;
 	v->status = good ? STR("2.1.5") : STR("5.1.1");
 	v->text = STR("text");
