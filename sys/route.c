@@ -10,6 +10,7 @@
 #include "sys/route.h"
 
 #include "mail/addr.h"
+#include "mail/session.h"
 
 /* Hops alike mean one destination, so the first domain with them names it. */
 static unsigned hops_of(const struct conf_routes *r, struct str domain,
@@ -101,6 +102,8 @@ void route_carrier(const struct conf *c, struct str key, struct buf *room,
 		.credentials = c->credentials };
 	switch (key.n > 0 ? key.p[0] : 'D') {
 	case 'L':
+		/* What smtpd cannot settle now it shall leave with us. */
+		carrier->hostname = STR(SESSION_QUEUE_HELO);
 		local_hop(c, room, &carrier->hop[0]);
 		carrier->nhops = 1;
 		break;

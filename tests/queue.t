@@ -122,6 +122,27 @@ def local_recipients():
     p.clean()
 
 
+def local_later():
+    """A local recipient that smtpd still cannot serve stays where it is: it
+    is not queued anew, with a new arrival and for ever."""
+    p, sink = site()
+    p.start()
+    closed = p.path('home', 'alice', 'Maildir', 'tmp')
+    os.makedirs(closed, exist_ok=True)
+    os.chmod(closed, 0o500)
+    p.own(closed, 'alice')
+    p.put('a@away.example', ['alice'])
+    before = p.files()
+    p.pass_()
+    equal(p.files(), before, 'the same file')
+    equal(p.messages('alice'), [])
+    os.chmod(closed, 0o700)
+    p.pass_('-a')
+    equal(len(p.messages('alice')), 1)
+    equal(p.files(), [])
+    p.clean()
+
+
 def many_over_one_connection():
     p, sink = site({'destination-concurrency': '1'})
     for _ in range(50):
@@ -641,6 +662,7 @@ for name, test in (
         ('routes by domain, by SMTP and by LMTP', routes),
         ('the second smarthost when the first does not want', failover),
         ('local recipients come back through smtpd', local_recipients),
+        ('a local recipient who still has to wait', local_later),
         ('many messages over one connection', many_over_one_connection),
         ('4yz and 5yz at every command', refusals),
         ('each recipient has a fate of his own', one_of_three),
