@@ -57,7 +57,7 @@ def letters(w):
     fd = c.create('tmail', content)
     c.must('unlinkat', SPOOL, 'tmail', 0)
     c.send(record('R', '0', 'alice', 'here.example', 'alice@here.example'))
-    c.send(record('S', str(len(content)), 'a@b'), fd)
+    c.send(record('S', '0', str(len(content)), 'a@b'), fd)
     assert c.receive().startswith(b'sD\0'), 'as any mail'
     message, = w.p.take()
     assert message.endswith(content)
@@ -376,7 +376,7 @@ def descriptors(w):
                            ('deliver itself', DELIVER, 0)):
         c = w.conquer()
         c.send(recipient)
-        c.send(record('S', str(size), ''), fd)
+        c.send(record('S', '0', str(size), ''), fd)
         assert c.receive() in (b'', -errno.ECONNRESET), name
         c.close()
     assert w.p.take() == []

@@ -17,7 +17,8 @@ import box
 import crash
 import sabotage
 import tap
-from postern import Postern, children, is_spare, split_trace, until
+from postern import (Postern, children, descriptor, is_spare, split_trace,
+                     until)
 from request import Deliver
 
 t = tap.Tap()
@@ -120,6 +121,15 @@ def is_filtered(pid):
         return False
 
 
+def listed(pid):
+    """Its children as the kernel lists them: not all, but at once."""
+    try:
+        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+            return [int(w) for w in f.read().split()]
+    except OSError:
+        return []
+
+
 class Storm:
     """Clients that send, and somebody who kills, for a while."""
     users = 'alice', 'bob', 'carol'
@@ -158,7 +168,8 @@ class Storm:
 
     def victims(self):
         """{role: pids}"""
-        found = {'session': self.p.sessions(),
+        found = {'session': [c for c in listed(self.p.listener.pid)
+                             if (descriptor(c, 0) or '').startswith('socket:')],
                  'poller': children(self.keeper), 'store': [], 'lookup': []}
         for pid in [c for d in found['poller'] for c in children(d)]:
             found['store' if is_filtered(pid) else 'lookup'].append(pid)

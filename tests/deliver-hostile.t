@@ -136,11 +136,11 @@ def fields(w):
                 ((record('R', '0', text, '', 'a'),),), \
                 ((record('R', '0', 'a', text, 'a'),),), \
                 ((record('R', '0', 'a', '', text),),), \
-                ((record('R', *ALICE),), (record('S', '2', text), fd)):
+                ((record('R', *ALICE),), (record('S', '0', '2', text), fd)):
             assert w.tell(*sends)[1], (text[:20], sends)
     for text in '../x', 'a/b', '/', 'x\0', '\0', 'x' * 256, '\x7f', '\t':
         assert w.tell((record('L', '0', 'a', text),))[1], text
-    for number in '', '-1', '2', '+1', ' 1', '1 ', '0x1', '1e0', '9' * 30:
+    for number in '', '-1', '64', '+1', ' 1', '1 ', '0x1', '1e0', '9' * 30:
         assert w.tell((record('L', number, 'alice', ''),))[1], number
     for number in '-1', '4294967296', '1 ', '', '9' * 2000:
         assert w.tell((record('U', number),))[1], number
@@ -218,7 +218,7 @@ def senders(w):
         assert message.startswith(b'Return-Path: <%s>\nDelivered-To: '
                                   % text.encode()), message
     assert w.tell((record('R', *ALICE),),
-                  (record('S', '2', 'x' * 387), 0))[1]
+                  (record('S', '0', '2', 'x' * 387), 0))[1]
     c.close()
     w.unharmed()
 
@@ -294,7 +294,7 @@ def descriptors(w):
     mail = 0
     for name, (fd, size, good) in found.items():
         got, ended = w.tell((record('R', *ALICE),),
-                            (record('S', str(size), ''), fd))
+                            (record('S', '0', str(size), ''), fd))
         if name == 'a place alone':     # is one, but cannot be read
             assert (got, ended) == ('L', False), name
             continue
@@ -316,10 +316,10 @@ def sizes(w):
                  '4294967302', '18446744073709551622', '9223372036854775807',
                  '9223372036854775808', '1' * 1000, '6\n'):
         got, ended = w.tell((record('R', *ALICE),),
-                            (record('S', size, ''), fd))
+                            (record('S', '0', size, ''), fd))
         assert ended and not got, (size, got)
     assert w.tell((record('R', *ALICE),),
-                  (record('S', '6', ''), fd)) == ('D', False)
+                  (record('S', '0', '6', ''), fd)) == ('D', False)
     os.close(fd)
     w.unharmed(1)
 
@@ -328,7 +328,7 @@ def many_descriptors(w):
     """All that fit into one record, in every kind of it."""
     fds = [w.mine() for _ in range(253)]
     for n in 2, 3, 4, 5, 64, 253:
-        for sends in ([(record('R', *ALICE),), (record('S', '2', ''),)],
+        for sends in ([(record('R', *ALICE),), (record('S', '0', '2', ''),)],
                       [(record('L', *ALICE[:3]),)], [(b'x',)], [(b'\0',)]):
             last = sends.pop()
             assert w.tell(*sends, last + tuple(fds[:n]))[1], n
@@ -363,7 +363,7 @@ def changes(w):
         c = w.peer()
         shaker.start()
         c.rcpt('alice')
-        c.send(record('S', str(size), ''), fd)
+        c.send(record('S', '0', str(size), ''), fd)
         got, _ = heard(c)
         over.set()
         shaker.join()
@@ -412,7 +412,7 @@ def cut_short(w, new_size, stored):
         'inject=pread64:signal=STOP:when=2'], w.p.path('trace'))
     with tracer:
         c.rcpt('alice')
-        c.send(record('S', str(size), ''), fd)
+        c.send(record('S', '0', str(size), ''), fd)
         assert until(lambda: 'stopped by SIGSTOP' in ''.join(
             tracer.lines())), 'it did not stop'
         os.ftruncate(fd, new_size)
@@ -525,7 +525,7 @@ def gone(w):
             (record('L', '0', 'no-%d' % os.getpid(), ''),),
             (record('R', *ALICE),),
             (record('R', '0', 'bob', '', 'bob'),),
-            (record('S', str(len(content)), ''), fd)]
+            (record('S', '0', str(len(content)), ''), fd)]
     answers = [1, 2, 3, 3, 3, 5]
     stored = 0
     for how in 'close', 'half', 'hear':

@@ -44,7 +44,10 @@ def mail(offset, wild):
             date = re.search(rb';\s+(.*)\n', split_trace(text)[0])[1]
             stamps.append(parsedate_to_datetime(date.decode()).timestamp())
         off = {round((s - now) / YEARS) for s in stamps}
-        assert off == ({-1, 1} if wild else {offset // YEARS}), off
+        if wild:    # which of the two it shows depends on who asks it when
+            assert off and off <= {-1, 1}, off
+        else:
+            assert off == {offset // YEARS}, off
     assert not p.rubbish()
     p.clean()
 

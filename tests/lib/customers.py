@@ -26,7 +26,7 @@ ALIASES = 'team: alice, bob\nall: team, carol\nself: self2\nself2: self\n' \
 GOOD = {'alice': 'alice', 'bob': 'bob', 'carol': 'carol', 'ALICE': 'alice',
         'bob+%s': 'bob', 'alice+%s': 'alice', 'team': 'alice bob',
         'all': 'alice bob carol', 'team+%s': 'alice bob'}
-BAD = ('no-such-user', 'no-such-%s', 'self', 'away')
+BAD = 'no-such-user', 'no-such-%s'
 
 # Replies that end a session of which no command is the reason.
 UNCOUNTED = ('too many errors', 'timeout, closing', 'wait for the greeting')

@@ -7,7 +7,7 @@ from postern import Postern, until
 from request import WORKERS, Deliver, Ended, Requests, record
 
 ALICE = ('0', 'alice', 'here.example', 'alice@here.example')
-GOOD = {'U': ('0',), 'L': ALICE[:3], 'R': ALICE, 'S': ('2', 'a@b'),
+GOOD = {'U': ('0',), 'L': ALICE[:3], 'R': ALICE, 'S': ('0', '2', 'a@b'),
         'M': ('a@b',)}
 USERS = ('alice', 'bob', 'carol', 'root')
 
@@ -140,6 +140,6 @@ def deaf(w):
         for _ in range(600):
             c.rcpt('alice')
         with c.message(b'x\n') as f:
-            c.send(record('S', '2', ''), f.fileno())
+            c.send(record('S', '0', '2', ''), f.fileno())
     assert until(lambda: len(w.p.names()) == WORKERS)
     return peers

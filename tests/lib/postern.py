@@ -254,7 +254,9 @@ class Postern:
             shutil.copy(os.path.join(BUILD, name), self.path('libexec', name))
         # not beside smtpd, which would start it
         os.mkdir(self.path('aside'))
-        shutil.copy(os.path.join(BUILD, 'queue'), self.path('aside', 'queue'))
+        if os.path.exists(os.path.join(BUILD, 'queue')): # no static one
+            shutil.copy(os.path.join(BUILD, 'queue'),
+                        self.path('aside', 'queue'))
         self.smtpd = self.path('libexec', 'smtpd')
         self.deliver = self.path('libexec', 'deliver')
         self.queue = self.path('aside', 'queue')

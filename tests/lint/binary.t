@@ -27,14 +27,14 @@ links() {
 	:
 }
 
-# Nothing is executed but deliver by smtpd, before a stranger is heard, and
-# without a shell or a search for it.
+# Nothing is executed but deliver and queue by smtpd, in processes that hear no
+# stranger, and without a shell or a search for them.
 executes() {
 	nm -A -u "$B"/*.o "$B"/libsys.a "$B"/libmail.a 2>/dev/null |
 		grep -E ' U (f?exec[a-z]*|posix_spawnp?|v?fork|_Fork)$' |
-		grep -vE 'starter\.o: +U (execv|fork)$' |
-		grep -vE '(pool|mbox)\.o: +U fork$|spare\.o: +U _Fork$'
-	nm -Du "$B/deliver" | grep -E ' (f?exec|posix_spawn)'
+		grep -vE '(starter|runner)\.o: +U (execv|fork)$' |
+		grep -vE '(pool|mbox|crew)\.o: +U fork$|spare\.o: +U _Fork$'
+	nm -Du "$B/deliver" "$B/queue" | grep -E ' (f?exec|posix_spawn)'
 	:
 }
 
@@ -79,7 +79,7 @@ reproducible() {
 
 silent 'mail/ is pure' pure
 silent 'the programs link libc only' links
-silent 'nothing is executed but deliver' executes
+silent 'nothing is executed but deliver and queue' executes
 silent 'the programs are hardened' hardened
 silent 'the static programs stand alone' static
 silent 'the build is reproducible' reproducible
