@@ -5,11 +5,13 @@
 set -u
 . tests/system/machine.sh
 
-base systemd,systemd-sysv,dbus,libnss-systemd,curl,procps booted
+base systemd,systemd-sysv,dbus,libnss-systemd,curl,procps,libssl3,libunbound8 \
+	booted
 boot() { # what `inside` is to do, options of nspawn
 	install_machine inside
 	systemctl --root="$root" preset postern-local.socket \
 		postern-smtpd.socket postern-deliver.socket \
+		postern-queue.socket postern-queue.timer \
 		postern-smtpd-accept.socket >>"$log" 2>&1 || bail 'preset'
 	cat >"$root/etc/systemd/system/inside.service" <<-EOT
 		[Unit]
