@@ -104,7 +104,9 @@ static void rcpt(struct str arg, bool bare_ok, bool utf8_ok)
 
 	if (command_rcpt(arg, bare_ok, utf8_ok, &r) != 0)
 		return;
-	HOLDS(r.to.nlocal > 0 && (utf8_ok || !r.to.utf8));
+	/* ""@host is a mailbox, but no recipient is the null path. */
+	HOLDS(r.to.nlocal > 0 || r.to.host != HOST_NONE);
+	HOLDS(utf8_ok || !r.to.utf8);
 	HOLDS((r.notify & NOTIFY_NEVER) == 0 || r.notify == NOTIFY_NEVER);
 	HOLDS(r.orcpt.n <= ORCPT_MAX);
 	put_rcpt(&b, &r);
