@@ -5,6 +5,8 @@
 #include "mail/sasl.h"
 #include "sys/tls-client.h"
 
+#include <errno.h>
+
 /* clang-format off */
 /* RFC 4648 10, and what no base64 is. */
 static const struct {
@@ -199,6 +201,65 @@ static void limits(void)
 	    "NUL within");
 }
 
+/* Crypto that fails at its n-th call. */
+static unsigned calls_left;
+
+static int fails(void)
+{
+	return calls_left-- == 0 ? -EIO : 0;
+}
+
+static int no_hash(struct str text, unsigned char *out)
+{
+	(void)text;
+	memset(out, 0, SASL_HASH);
+	return fails();
+}
+
+static int no_hmac(struct str key, struct str text, unsigned char *out)
+{
+	(void)key;
+	return no_hash(text, out);
+}
+
+static int no_pbkdf2(struct str password, struct str salt, unsigned iterations,
+    unsigned char *out)
+{
+	(void)salt;
+	(void)iterations;
+	return no_hash(password, out);
+}
+
+static void scram_broken(void)
+{
+	static const struct sasl_crypto broken = { no_hash, no_hmac,
+		no_pbkdf2 };
+	const struct sasl_secret whole = secret;
+	char text[SASL_TEXT_MAX];
+	struct buf r = BUF(text);
+	struct sasl s;
+
+	secret.crypto = &broken;
+	for (unsigned n = 0; n < 6; n++) {
+		tap_ok(begin(&s, &r) == 0, "SCRAM begins");
+		calls_left = n;
+		tap_ok(step(&s, STR("r=" SERVER ",s=" SALT ",i=4096"), &r) ==
+			       -EIO &&
+			   r.n == 0 && !sasl_is_done(&s),
+		    "crypto fails at call %u: nothing is said", n);
+	}
+	(void)begin(&s, &r);
+	calls_left = 100;
+	tap_ok(step(&s, STR("r=" SERVER ",s=" SALT ",i=4096"), &r) == 0,
+	    "there are no more calls");
+	(void)begin(&s, &r);
+	tap_ok(step(&s, tap_run('r', SASL_CHALLENGE_MAX + 1), &r) == SASL_BAD,
+	    "a challenge that is too long");
+	secret.nonce = STR("");
+	tap_ok(begin(&s, &r) == SASL_BAD, "no SCRAM without a nonce");
+	secret = whole;
+}
+
 static void choice(void)
 {
 	struct sasl_secret x = secret;
@@ -227,6 +288,7 @@ int main(void)
 	others();
 	limits();
 	choice();
+	scram_broken();
 	if (secret.crypto != NULL) {
 		scram();
 		scram_refused();
