@@ -14,6 +14,7 @@ A workload is an object with
                         system at top breaks; marks are the texts of those
                         that had been set before the cut
     name, note()        what it is, and what else it has seen
+A workload that prepares something first marks BEGIN (again) behind that.
 """
 import atexit
 import bisect

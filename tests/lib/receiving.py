@@ -142,25 +142,32 @@ class Receiving:
     # look
 
     def check(self, top, marks):
-        count = collections.Counter()   # (ident, mailbox)
+        count, problems = self._mailboxes(top)
+        yield from problems
+        for ident in marks:
+            for rcpt in self.sent[ident].rcpts:
+                if count[ident, rcpt] == 0:
+                    yield 'lost', '%s for %s' % (ident, rcpt)
+
+    def _mailboxes(self, top):
+        """({(ident, mailbox): copies}, [problem])"""
+        count, problems = collections.Counter(), []
         look = self._mbox if self.mbox else self._maildir
         home = os.path.join(top, 'home')
         for user in sorted(os.listdir(home)) if os.path.isdir(home) else []:
             for domain in sorted(os.listdir(os.path.join(home, user))):
                 for ident, problem in look(os.path.join(home, user, domain)):
                     if problem:
-                        yield problem
+                        problems.append(problem)
                     else:
                         count[ident, '%s@%s' % (user, domain)] += 1
         for (ident, rcpt), n in count.items():
             if n > 1:
-                yield 'twice', '%s for %s: %d' % (ident, rcpt, n)
+                problems.append(('twice', '%s for %s: %d' % (ident, rcpt, n)))
             if rcpt not in self.sent[ident].rcpts:
-                yield 'foreign', '%s is in the mailbox of %s' % (ident, rcpt)
-        for ident in marks:
-            for rcpt in self.sent[ident].rcpts:
-                if count[ident, rcpt] == 0:
-                    yield 'lost', '%s for %s' % (ident, rcpt)
+                problems.append(('foreign', '%s is in the mailbox of %s' % (
+                    ident, rcpt)))
+        return count, problems
 
     def _whole(self, text):
         """(its identifier, what follows its end), when it begins with a whole
