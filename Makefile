@@ -55,7 +55,7 @@ FUZZ  = $(SAN) -fsanitize=fuzzer-no-link,address,undefined
 MAIL    = $(wildcard mail/*.c)
 SYS     = $(wildcard sys/*.c)
 UNITS   = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
-TOOLS   = $(patsubst %.c,$(B)/%,$(filter-out tests/tools/conquered.c, \
+TOOLS   = $(patsubst %.c,$(B)/%,$(filter-out tests/tools/conquered%, \
 	  $(wildcard tests/tools/*.c)))
 BOXES   = $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/*.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
@@ -128,11 +128,20 @@ $(B)/tests/tools/carry: LIBS = $(UNBOUND) $(OPENSSL)
 $(B)/tests/unit/sasl: LIBS = $(OPENSSL)
 $(TOOLS) $(BOXES): $(B)/%: $(B)/%.o $(B)/libsys.a $(B)/libmail.a
 	$(link)
-# smtpd whose parser was taken over, for the tests of its walls.
-conquered: $(B)/tests/tools/conquered
+# Programs whose parser was taken over, for the tests of their walls.
+CONQUERED = $(B)/tests/tools/conquered
+ifndef STATIC
+CONQUERED += $(B)/tests/tools/conquered-carrier
+endif
+conquered: $(CONQUERED)
 $(B)/tests/tools/conquered: override LDFLAGS += -Wl,--wrap=session_input
 $(B)/tests/tools/conquered: $(B)/smtpd.o $(B)/tests/tools/conquered.o \
   $(B)/libsys.a $(B)/libmail.a
+	$(link)
+$(B)/tests/tools/conquered-carrier: LIBS = $(QLIBS)
+$(B)/tests/tools/conquered-carrier: override LDFLAGS += -Wl,--wrap=reply_feed
+$(B)/tests/tools/conquered-carrier: $(B)/queue.o \
+  $(B)/tests/tools/conquered-carrier.o $(B)/libsys.a $(B)/libmail.a
 	$(link)
 
 TEST = B=$(B) scripts/tap

@@ -91,7 +91,7 @@ static void number_field(struct buf *b, uint64_t n)
 	request_field(b, buf_str(&t));
 }
 
-int crew_send(struct crew *c, int man, const struct queued *q,
+int crew_send(struct crew *c, int man, const struct queued *q, int fd,
     const uint64_t offset[CREW_JOB])
 {
 	struct crewman *m = &c->man[man];
@@ -102,7 +102,7 @@ int crew_send(struct crew *c, int man, const struct queued *q,
 	request_begin(&b, 'M');
 	request_field(&b, str_of(q->id));
 	number_field(&b, m->ntask);
-	rc = io_send_record(m->sock, buf_str(&b), q->fd);
+	rc = io_send_record(m->sock, buf_str(&b), fd);
 	for (unsigned i = 0; i < m->ntask && rc == 0; i++) {
 		buf_clear(&b);
 		request_begin(&b, 'R');

@@ -49,9 +49,9 @@ struct crew {
 /* A carrier for the destination of this key.  Its index, or -errno, logged. */
 int crew_start(struct crew *c, const struct conf *conf, struct str key);
 
-/* The message of man->task[], with where each of its recipients begins.  0 or
- * -errno: then he is gone. */
-int crew_send(struct crew *c, int man, const struct queued *q,
+/* The message of man->task[], with where each of its recipients begins; fd is
+ * to read it by.  0 or -errno: then he is gone. */
+int crew_send(struct crew *c, int man, const struct queued *q, int fd,
     const uint64_t offset[CREW_JOB]);
 
 /* No more messages for him. */

@@ -111,6 +111,8 @@ static void feed(struct shift *s, int man, bool more_to_come)
 	struct crewman *m = &s->crew.man[man];
 	struct dest *d = &s->w.dest[m->dest];
 	uint64_t offset[CREW_JOB];
+	const struct queued *q;
+	int fd;
 
 	m->ntask = window_take(&s->w, m->dest, m->task, CREW_JOB);
 	if (m->ntask == 0) {
@@ -125,8 +127,12 @@ static void feed(struct shift *s, int man, bool more_to_come)
 	m->message = s->w.task[m->task[0]].message;
 	for (unsigned i = 0; i < m->ntask; i++)
 		offset[i] = s->w.task[m->task[i]].offset;
-	if (crew_send(&s->crew, man, &s->w.message[m->message].q, offset) < 0)
+	q = &s->w.message[m->message].q;
+	fd = queued_share(q, s->pass->dir);
+	if (fd < 0 || crew_send(&s->crew, man, q, fd, offset) < 0)
 		bury(s, man);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void take_fate(struct shift *s, int man, const struct crew_news *news)

@@ -1,6 +1,7 @@
 /*
- * A queue file: opened, locked, checked, read by pread(2) (its descriptor is
- * shared with carriers, so its position is nobody's), written by pwrite(2).
+ * A queue file: opened, locked, checked, read by pread(2) (a message has one
+ * descriptor and many readers, so its position is nobody's), written by
+ * pwrite(2).
  */
 #include "sys/queued.h"
 
@@ -53,6 +54,25 @@ int queued_lock(struct queued *q)
 	q->size = (uint64_t)st.st_size;
 	q->mtime = st.st_mtim;
 	return 0;
+}
+
+int queued_share(const struct queued *q, const struct qdir *d)
+{
+	int fd = openat(
+	    d->fd, q->id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat ours, there;
+	int rc = 0;
+
+	if (fd < 0 || fstat(fd, &there) != 0 || fstat(q->fd, &ours) != 0)
+		rc = -errno;
+	else if (ours.st_ino != there.st_ino || ours.st_dev != there.st_dev)
+		rc = -ESTALE;
+	if (rc == 0)
+		return fd;
+	log_errno("spool-open", q->id, -rc);
+	if (fd >= 0)
+		close(fd);
+	return rc;
 }
 
 void queued_close(struct queued *q)

@@ -48,7 +48,14 @@ int queued_open(struct queued *q, const struct qdir *d, const char *name);
 /* Locks it.  0, QUEUED_BUSY or QUEUED_GONE (it has no name any more). */
 int queued_lock(struct queued *q);
 
-/* Unlocks, even if a carrier still holds the descriptor, and closes. */
+/*
+ * Another descriptor of it, for a carrier: to read only, since he may be
+ * taken over by whom he calls, and without the lock.  It, or -errno, logged;
+ * -ESTALE when the name is another file's by now.
+ */
+int queued_share(const struct queued *q, const struct qdir *d);
+
+/* Unlocks and closes. */
 void queued_close(struct queued *q);
 
 /* The head: views live until the reader's next use.  0, QUEUED_BAD,

@@ -205,6 +205,16 @@ static void print_rows(const struct policy *p, const struct machine *m)
 	puts("};");
 }
 
+/* What becomes of a call that no row names: 0 kills. */
+static void print_otherwise(void)
+{
+	puts("#ifdef SANDBOX_TABLES\nenum {");
+	for (unsigned i = 0; i < COUNT(policies); i++)
+		printf("\t%s_otherwise = %d,\n", policies[i]->program,
+		    policies[i]->otherwise);
+	puts("};\n#endif");
+}
+
 static void print_machine(const struct machine *m, bool verbose)
 {
 	static struct sock_filter f[PROGRAM_MAX];
@@ -266,6 +276,7 @@ int main(int argc, char **argv)
 	     "\tstruct policy_arg arg[POLICY_ARGS];\n"
 	     "};\n"
 	     "#endif");
+	print_otherwise();
 	for (unsigned i = 0; i < COUNT(machines); i++)
 		print_machine(&machines[i], verbose);
 	print_choice();

@@ -27,6 +27,12 @@ SUBJECT = re.compile(rb'^Subject: (\w+)\r?$', re.M)
 POSTFIX = os.path.join(fronts.DEPS, 'postfix')
 
 
+def why(p, names):
+    """What the log says of the first of these messages."""
+    lines = [s for s in p.logged().split('\n') if names[0] in s]
+    return '\n'.join(['%d are left' % len(names)] + lines[-10:])
+
+
 def progress(count, wanted):
     """Waits for count() to be wanted, as long as it moves at all."""
     last, end = None, 0
@@ -190,7 +196,7 @@ def submissions(t, n, limit):
         t.note('%d in %.0f s, %.0f s until all was away; most processes: %d, '
                '%d looks; %s' % (n, sent, time.monotonic() - begin, most,
                                  watch.looks, dict(Client.heard)))
-        assert left == 0, p.files()[:5]
+        assert left == 0, why(p, p.files())
         # spares, deliver and its workers, one pass and its carriers
         assert most <= limit + 80, most
         away = {'s%d' % i: 1 for i in range(n) if i % 2}

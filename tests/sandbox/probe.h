@@ -181,7 +181,7 @@ enum { SAYS_KILL = -1, SAYS_ALLOW = 0 }; /* else the errno */
 /*
  * i386 has two doors to its socket calls.  The rows carry neither number but
  * -100 - n for function n of socketcall(2), whose arguments lie in memory and
- * are out of reach.  The direct calls begin at 359.
+ * are out of reach.  The direct calls begin at 359, but for two that are older.
  */
 static inline int row_number(uint32_t arch, int number)
 {
@@ -189,6 +189,8 @@ static inline int row_number(uint32_t arch, int number)
 		16, 12, 17, 13 };
 	int i = number - 359;
 
+	if (arch == AUDIT_ARCH_I386 && (number == 337 || number == 345))
+		return number == 337 ? -119 : -120; /* recvmmsg, sendmmsg */
 	if (arch != AUDIT_ARCH_I386 || i < 0 || i >= (int)COUNT(functions))
 		return number;
 	return -100 - functions[i];
@@ -205,13 +207,14 @@ static inline bool row_holds(
 	return true;
 }
 
+/* `otherwise` is the policy's, for a call that no row names. */
 static inline int table_says(const struct sandbox_row *rows, size_t n,
-    int number, const uint64_t args[6])
+    int otherwise, int number, const uint64_t args[6])
 {
 	for (size_t i = 0; i < n; i++)
 		if (row_holds(&rows[i], number, args))
 			return rows[i].refusal;
-	return SAYS_KILL;
+	return otherwise ? otherwise : SAYS_KILL;
 }
 
 /* --- a directory to work in --------------------------------------------- */

@@ -16,12 +16,15 @@ static struct subject {
 	enum sandbox_program program;
 	const struct sandbox_row *rows;
 	size_t nrows;
+	int otherwise;
 	int ruleset;
 } subjects[] = {
 	{ "smtpd", SANDBOX_SMTPD, SANDBOX_ROWS(smtpd),
-	    COUNT(SANDBOX_ROWS(smtpd)), -1 },
+	    COUNT(SANDBOX_ROWS(smtpd)), smtpd_otherwise, -1 },
 	{ "deliver", SANDBOX_DELIVER, SANDBOX_ROWS(deliver),
-	    COUNT(SANDBOX_ROWS(deliver)), -1 },
+	    COUNT(SANDBOX_ROWS(deliver)), deliver_otherwise, -1 },
+	{ "carrier", SANDBOX_CARRIER, SANDBOX_ROWS(carrier),
+	    COUNT(SANDBOX_ROWS(carrier)), carrier_otherwise, -1 },
 };
 
 static const struct subject *subject;
@@ -63,11 +66,13 @@ static bool as_said(void)
 {
 	int end;
 
-	says = table_says(subject->rows, subject->nrows,
+	says = table_says(subject->rows, subject->nrows, subject->otherwise,
 	    row_number(SANDBOX_ARCH, (int)number), args);
 	end = in_child(lock, call);
+	if (is_uprobe())
+		return end != NO_LOCK;
 	if (says == SAYS_KILL)
-		return end == KILLED || (end != NO_LOCK && is_uprobe());
+		return end == KILLED;
 	if (says != SAYS_ALLOW)
 		return end == REFUSED;
 	return end != KILLED && end != NO_LOCK;
@@ -79,14 +84,23 @@ static void fill(uint64_t with)
 		args[i] = (unsigned long)with;
 }
 
+static bool waits_for_ever(void)
+{
+#ifdef SYS_select
+	if (number == SYS_select)
+		return true;
+#endif
+	return number == SYS_ppoll || number == SYS_pselect6;
+}
+
 static void numbers(uint64_t with, const char *how)
 {
 	unsigned wrong = 0, alive = 0, listed = 0;
 
 	for (number = 0; number < NUMBER_MAX; number++) {
 		fill(with);
-		if (number == SYS_ppoll && with == 0)
-			continue; /* would wait for ever */
+		if (with == 0 && waits_for_ever())
+			continue;
 #ifdef SYS_socketcall
 		if (number == SYS_socketcall)
 			continue; /* for the simulation */
@@ -148,15 +162,19 @@ static void names(void)
 		{ "close", SYS_close },
 		{ "munmap", SYS_munmap },
 	};
-	unsigned right = 0;
+	unsigned right = 0, wrong = 0;
 
 	for (size_t i = 0; i < subject->nrows; i++)
-		for (size_t j = 0; j < COUNT(known); j++)
-			right +=
-			    subject->rows[i].number == known[j].number &&
-			    strcmp(subject->rows[i].name, known[j].name) == 0;
-	tap(right >= COUNT(known), "%s: the numbers are this machine's",
-	    subject->name);
+		for (size_t j = 0; j < COUNT(known); j++) {
+			const struct sandbox_row *r = &subject->rows[i];
+
+			if (strcmp(r->name, known[j].name) != 0)
+				continue;
+			right += r->number == known[j].number;
+			wrong += r->number != known[j].number;
+		}
+	tap(right >= COUNT(known) / 2 && wrong == 0,
+	    "%s: the numbers are this machine's", subject->name);
 }
 
 int main(void)
