@@ -8,7 +8,7 @@
 const struct request_rule request_rules[] = {
 	/* letter fields fd	idle	open	answered content */
 	{ 'U',	1,	false,	true,	false,	true,	false },
-	{ 'L',	3,	false,	true,	false,	true,	false },
+	{ 'L',	4,	false,	true,	false,	true,	false },
 	{ 'R',	4,	false,	true,	true,	false,	false },
 	{ 'S',	3,	true,	false,	true,	true,	false },
 	{ 'M',	1,	false,	false,	true,	true,	true },
@@ -97,7 +97,7 @@ int request_forwards(struct str record, struct forwards *f)
 	struct request r;
 
 	if (record.n == 0 || record.p[0] != 'g' ||
-	    split(str_skip(record, 1), 1, &r) != 0 ||
+	    split(str_skip(record, 1), 2, &r) != 0 ||
 	    r.content.n > REQUEST_FORWARDS_MAX || r.content.n == 0)
 		return REQUEST_BAD;
 	rest = r.content;
@@ -105,6 +105,7 @@ int request_forwards(struct str record, struct forwards *f)
 		if (request_forward(&rest, &address, &owner) != 0)
 			return REQUEST_BAD;
 	f->mailboxes = str_eq(r.field[0], STR("1"));
+	f->sender = r.field[1];
 	f->list = r.content;
 	return f->mailboxes || str_eq(r.field[0], STR("0")) ? 0 : REQUEST_BAD;
 }

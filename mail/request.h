@@ -6,8 +6,8 @@
  *
  *   to deliver                                       answer
  *   U uid                                            u name
- *   L flags local-part domain                        g mailboxes forwards, then
- *                                                    l verdict
+ *   L flags local-part domain reverse-path           g mailboxes sender forwards,
+ *                                                    then l verdict
  *   R flags local-part domain address                (none; one per recipient)
  *   S start size reverse-path + the message's fd     s verdict, one for each R
  *                                                    in their order
@@ -21,10 +21,11 @@
  *
  * L asks at RCPT whether the recipient can be had; F says that it leads to
  * addresses of other hosts, and only then g comes before: "1" if it leads to
- * mailboxes too, else "0", and behind that field, for each address, itself and
- * the reverse-path that its mail must have (empty: the sender's), each ended
- * by NUL.  Whoever queues for them says so in R: REQUEST_FORWARDED, and above
- * the flags request_sum of the forwards that he was told.  R repeats the
+ * mailboxes too, else "0"; the sender's reverse-path as SRS rewrites it
+ * (empty: it stays as it is); and behind these fields, for each address, itself
+ * and the reverse-path that its mail must have (empty: the sender's), each
+ * ended by NUL.  Whoever queues for them says so in R: REQUEST_FORWARDED, and
+ * above the flags request_sum of the forwards that he was told.  R repeats the
  * recipient for the message at hand: deliver believes nothing that it has not
  * looked up itself.  A small message comes whole in M, behind the NUL of its
  * only field: it costs no file.  With the first R the connection holds a
@@ -95,7 +96,8 @@ void request_field(struct buf *b, struct str field);
 /* What g brings.  A view. */
 struct forwards {
 	bool mailboxes;
-	struct str list; /* for request_forward */
+	struct str sender; /* rewritten, or empty */
+	struct str list;   /* for request_forward */
 };
 
 /* The next address off the front of *list.  0, or REQUEST_BAD: there is none,

@@ -83,6 +83,7 @@ struct session_rcpt {
 	bool forwarded;
 	uint32_t sum;
 	unsigned short nowner; /* in room[] behind ORCPT */
+	bool rewritten;        /* that is the sender, not the owner of a list */
 	enum session_route route;
 	enum addr_host host;
 };

@@ -151,15 +151,18 @@ static bool is_known_owner(const struct session *s, struct str owner)
  * with it, unless it is a list's, whose owner hears of its members.
  */
 static bool keep_forward(struct session *s, const struct rcpt_command *alias,
-    struct str address, struct str owner)
+    struct str address, struct str owner, struct str sender)
 {
-	struct session_rcpt how = { .route = SESSION_QUEUED };
+	struct session_rcpt how = { .route = SESSION_QUEUED,
+		.rewritten = owner.n == 0 && sender.n > 0 };
 	struct rcpt_command r = { .notify = alias->notify,
 		.orcpt = alias->orcpt };
 
 	if (owner.n > 0) {
 		r.notify = 0;
 		r.orcpt = STR("");
+	} else {
+		owner = sender;
 	}
 	return addr_mailbox(address, ADDR_UTF8_OK, &r.to) == 0 &&
 	       owner.n <= ADDR_TEXT_MAX &&
@@ -182,7 +185,7 @@ static bool keep_rcpt(struct session *s, const struct rcpt_command *r,
 	if (list.n == 0 || f->mailboxes)
 		kept = keep_addr(s, r, how, STR(""));
 	while (kept && request_forward(&list, &address, &owner) == 0)
-		kept = keep_forward(s, r, address, owner);
+		kept = keep_forward(s, r, address, owner, f->sender);
 	if (kept) {
 		s->ngiven++;
 		s->state = SESSION_RCPT;

@@ -43,16 +43,16 @@ if ! trusted "$bin"; then
 	ln -sfn "$run" "$bin/run"
 	say "others can enter or write above $bin: using $run instead"
 fi
-mkdir -p "$run/spool" "$run/root"
+mkdir -p "$run/spool" "$run/root" "$run/state"
 install -d -m 3770 "$run/spool/queue"
 install -d -m 700 "$run/mailbox"
 if [ "$uid" = 0 ]; then
 	chown "$owner:$group" "$run/mailbox"
 	chgrp _postern "$run/spool/queue"
 	chmod 3770 "$run/spool/queue"
-	chown _postern-deliver: "$run/root"
+	chown _postern-deliver: "$run/root" "$run/state"
 fi
-chmod 700 "$run/root"
+chmod 700 "$run/root" "$run/state"
 
 cat >"$run/postern.conf" <<EOT
 hostname        localhost.localdomain
@@ -60,6 +60,7 @@ local-domains   localhost localhost.localdomain
 users           file:$run/users
 aliases         $run/aliases
 root-mailbox    $run/root
+srs-secret      $run/state/srs-secret
 spool           $run/spool
 run-directory   $run
 EOT

@@ -163,6 +163,7 @@ static bool tell_forwards(
 
 	request_begin(&b, 'g');
 	request_field(&b, plan->boxes.n > 0 ? STR("1") : STR("0"));
+	request_field(&b, plan->sender);
 	buf_put(&b, plan->forwards);
 	return io_send_record(p->conn[c].fd, buf_str(&b), -1) == 0;
 }
@@ -368,6 +369,8 @@ static bool is_sane(const struct poller *p, const struct request *r)
 						<< REQUEST_SUM_SHIFT;
 		break;
 	default:
+		if (!is_text(r->field[3], ADDR_TEXT_MAX))
+			return false;
 		most |= REQUEST_RELAY;
 		break;
 	}

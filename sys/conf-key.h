@@ -28,6 +28,9 @@ bool conf_keep(struct conf *c, struct str s, struct str *kept);
 const char *conf_number(
     struct str v, bool duration, const struct key *k, uint64_t *out);
 
+/* sys/conf-switch.c: on or off, a bool. */
+const char *conf_take_switch(struct conf *, const struct key *, struct str);
+
 /* The takers of sys/conf-hop.c. */
 const char *conf_take_hops(struct conf *, const struct key *, struct str);
 const char *conf_take_route(struct conf *, const struct key *, struct str);

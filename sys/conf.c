@@ -240,6 +240,8 @@ static const struct key keys[] = {
 	{ "users",		take_users,	AT(users_file), 0, 0, false },
 	{ "root-mailbox",	take_path,	AT(root_mailbox), 0, 0, false },
 	{ "aliases",		take_path,	AT(aliases), 0, 0, false },
+	{ "srs",		conf_take_switch, AT(srs), 0, 0, false },
+	{ "srs-secret",		take_path,	AT(srs_secret), 0, 0, false },
 	{ "spool",		take_path,	AT(spool), 0, 0, false },
 	{ "run-directory",	take_path,	AT(run_directory), 0, 0, false },
 	{ "message-size-limit",	take_size,	AT(message_size_limit), 1024, 1ull << 40, false },
@@ -350,6 +352,8 @@ static void defaults(struct conf *c)
 	c->mailbox_path = "~/Maildir";
 	c->root_mailbox = "/var/mail/root";
 	c->aliases = "/etc/aliases";
+	c->srs = true;
+	c->srs_secret = "/var/lib/postern/deliver/srs-secret";
 	c->spool = "/var/spool/postern";
 	c->run_directory = "/run/postern";
 	c->message_size_limit = 50 * 1024 * 1024;

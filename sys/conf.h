@@ -58,6 +58,8 @@ struct conf {
 	const char *users_file;   /* NULL: NSS */
 	const char *root_mailbox;
 	const char *aliases;
+	bool srs; /* foreign senders are rewritten when an alias leads away */
+	const char *srs_secret;
 	const char *relay_recipients; /* NULL: none are checked */
 	const char *spool, *run_directory;
 	uint64_t message_size_limit; /* octets */

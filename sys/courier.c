@@ -187,8 +187,8 @@ static void receive_lookup(
 	}
 }
 
-void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v,
-    struct forwards *f)
+void courier_lookup(const struct addr *to, struct str from, unsigned flags,
+    struct verdict *v, struct forwards *f)
 {
 	struct buf b = BUF(record);
 	int64_t deadline_ms = io_now_ms() + LOOKUP_MS;
@@ -197,6 +197,7 @@ void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v,
 	put_number(&b, flags);
 	request_field(&b, addr_local(to));
 	request_field(&b, addr_domain(to));
+	request_field(&b, from);
 	if (send_record(&b, STR(""), -1, deadline_ms) == 0)
 		receive_lookup(v, f, deadline_ms);
 	else

@@ -20,12 +20,12 @@ int courier_connect(const char *run_directory);
 void courier_use(int fd);
 
 /*
- * May this recipient be had?  *v, and *f with VERDICT_FORWARD, point into the
- * courier until its next call.  Everything that fails is VERDICT_LATER, and
- * logged.
+ * May this recipient be had, by mail of this reverse-path (as text)?  *v, and
+ * *f with VERDICT_FORWARD, point into the courier until its next call.
+ * Everything that fails is VERDICT_LATER, and logged.
  */
-void courier_lookup(const struct addr *to, unsigned flags, struct verdict *v,
-    struct forwards *f);
+void courier_lookup(const struct addr *to, struct str from, unsigned flags,
+    struct verdict *v, struct forwards *f);
 
 /* Octets of a message that needs no file: as much as the socket takes in one
  * record. */

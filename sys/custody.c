@@ -107,58 +107,64 @@ static struct str owner_of(const struct session *s, unsigned i)
 	return is_null(s) ? STR("") : session_rcpt_owner(s, i);
 }
 
+/* Of an entry: whom its reports go to. */
+struct owner {
+	struct str sender;
+	bool list; /* not the sender, nor his rewritten address */
+	unsigned nrcpt;
+};
+
 static int make_entry(struct custody *c, const struct session *s, unsigned k,
-    struct str sender, unsigned nrcpt)
+    const struct owner *o)
 {
 	char name[SPOOL_NAME_MAX];
-	bool list = k > 0;
 	struct qfile_head h = { .arrival_s = c->arrival_s,
 		.next_s = c->arrival_s,
 		.submitted = s->set->inside,
 		.utf8 = s->mail.smtputf8,
-		.ret = list ? '\0' : ret_of(s->mail.ret),
-		.sender = sender,
-		.envid = list ? STR("") : s->mail.envid,
-		.nrcpt = nrcpt };
-	int rc = list ? spool_name(name, c->arrival_s) : 0;
+		.ret = o->list ? '\0' : ret_of(s->mail.ret),
+		.sender = o->sender,
+		.envid = o->list ? STR("") : s->mail.envid,
+		.nrcpt = o->nrcpt };
+	int rc = k > 0 ? spool_name(name, c->arrival_s) : 0;
 
 	h.body = s->mail.body == BODY_8BITMIME ? QFILE_8BIT : QFILE_7BIT;
-	if (rc < 0 || nrcpt == 0)
+	if (rc < 0 || o->nrcpt == 0)
 		return rc;
-	return entry_open(&c->entry[k], list ? name : c->name, &h);
+	return entry_open(&c->entry[k], k > 0 ? name : c->name, &h);
 }
 
 /* Envelopes first. */
 static int make_entries(struct custody *c, const struct session *s)
 {
-	unsigned count[1 + SESSION_OWNERS_MAX] = { 0 };
-	struct str sender[1 + SESSION_OWNERS_MAX];
+	struct owner o[1 + SESSION_OWNERS_MAX] = { 0 };
 	char text[ADDR_TEXT_MAX];
 	struct buf from = BUF(text);
 	int rc = 0;
 
 	session_from_put(s, &from);
-	sender[0] = buf_str(&from);
+	o[0].sender = buf_str(&from);
 	c->nentries = 1;
 	for (unsigned i = 0; i < s->nrcpt; i++) {
 		struct str owner = owner_of(s, i);
 		unsigned k = owner.n > 0;
 
-		while (k > 0 && k < c->nentries && !str_eq(sender[k], owner))
+		while (k > 0 && k < c->nentries && !str_eq(o[k].sender, owner))
 			k++;
 		if (k > SESSION_OWNERS_MAX) {
 			c->nentries = 0;
 			return -E2BIG;
 		}
 		if (k == c->nentries)
-			sender[c->nentries++] = owner;
+			o[c->nentries++] =
+			    (struct owner){ owner, !s->rcpt[i].rewritten, 0 };
 		c->entry_of[i] = (unsigned char)k;
-		count[k]++;
+		o[k].nrcpt++;
 	}
 	for (unsigned k = 0; k < c->nentries; k++)
 		entry_init(&c->entry[k]);
 	for (unsigned k = 0; k < c->nentries && rc == 0; k++)
-		rc = make_entry(c, s, k, sender[k], count[k]);
+		rc = make_entry(c, s, k, &o[k]);
 	for (unsigned i = 0; i < s->nrcpt && rc == 0; i++)
 		rc = put_rcpt(c, s, i);
 	return rc;

@@ -15,7 +15,8 @@ struct custody {
 	int64_t arrival_s;
 	char name[SPOOL_NAME_MAX]; /* final, and the message's id */
 	/* Of the queue: the first one's reverse-path is the sender's, those of
-	 * the others are owners of lists.  It alone has local recipients. */
+	 * the others are owners of lists, or the sender rewritten.  It alone has
+	 * local recipients. */
 	unsigned nentries; /* 0: none is made yet */
 	struct entry entry[1 + SESSION_OWNERS_MAX];
 	unsigned char entry_of[SESSION_RCPT_MAX];

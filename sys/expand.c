@@ -8,6 +8,9 @@
  * A name met again within its own expansion is that user himself: "bob: bob,
  * carol" keeps a copy, and "root: postmaster" with "postmaster: root" ends
  * in root's mailbox.
+ *
+ * What goes to another host gets a reverse-path of ours, and what comes back
+ * to such an address leads to the sender whom it stands for (sys/rewrite).
  */
 #include "sys/expand.h"
 
@@ -18,6 +21,7 @@
 #include "sys/aliases.h"
 #include "sys/failure.h"
 #include "sys/log.h"
+#include "sys/rewrite.h"
 
 struct state {
 	struct expand *x;
@@ -25,7 +29,8 @@ struct state {
 	struct str domain; /* for %d and the owners of lists */
 	unsigned naddresses, nboxes;
 	bool later, brief;
-	struct verdict why; /* if later */
+	struct verdict why;     /* if later */
+	struct verdict refusal; /* of a rewritten address; or no status */
 };
 
 /* The aliases we are in, innermost first. */
@@ -309,10 +314,51 @@ static void add_name(struct state *s, struct str name, const struct chain *up)
 		skip_member(name);
 }
 
+/* A rewritten address leads back, or nowhere.  False: it is none. */
+static bool add_original(struct state *s, struct str name)
+{
+	static const struct verdict forged = { VERDICT_NEVER, { "5.7.1", 5 },
+		{ "not an address that was given out here", 38 } };
+	static const struct verdict old = { VERDICT_NEVER, { "5.1.1", 5 },
+		{ "this address was good for some weeks only", 41 } };
+	const struct chain top = { NULL, STR(""), STR(""), 1 };
+	char text[ADDR_TEXT_MAX];
+	struct buf b = BUF(text);
+	int rc = rewrite_back(s->x->conf, s->x->self, name, &b);
+
+	s->brief = s->brief || rc != SRS_NOT;
+	if (rc == 0)
+		add_address(s, buf_str(&b), &top);
+	else if (rc == SRS_FORGED || rc == SRS_OLD)
+		s->refusal = rc == SRS_OLD ? old : forged;
+	else if (rc < 0)
+		later(s, failure_verdict(rc));
+	return rc != SRS_NOT;
+}
+
+/* The sender as those hosts shall see him.  False, and "later", if he cannot
+ * be rewritten. */
+static bool find_sender(struct state *s, struct buf *sender)
+{
+	struct str list = buf_str(&s->x->forwards), address, owner;
+	bool his = false;
+	int rc = 0;
+
+	while (request_forward(&list, &address, &owner) == 0)
+		his = his || owner.n == 0;
+	if (his)
+		rc = rewrite_sender(s->x->conf, s->x->self, s->x->from, sender);
+	if (rc < 0)
+		later(s, failure_verdict(rc));
+	return rc == 0;
+}
+
 static struct verdict conclude(const struct state *s)
 {
 	if (s->later)
 		return s->why;
+	if (s->refusal.status.n > 0)
+		return s->refusal;
 	if (s->x->forwards.n > 0)
 		return (struct verdict){ VERDICT_FORWARD, STR("4.3.0"),
 			STR("leads to other hosts, not possible now") };
@@ -328,6 +374,8 @@ void expand_plan(struct expand *x, unsigned flags, struct str name,
 {
 	struct state s = { .x = x, .flags = flags };
 	int rc = aliases_refresh(&x->aliases, x->conf->aliases);
+	char text[ADDR_TEXT_MAX];
+	struct buf sender = BUF(text);
 	struct verdict v;
 
 	buf_clear(&x->boxes);
@@ -339,13 +387,16 @@ void expand_plan(struct expand *x, unsigned flags, struct str name,
 	if (rc < 0)
 		later(&s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
 			      STR("the alias file cannot be read now") });
-	else
+	else if (!add_original(&s, name))
 		add_name(&s, name, NULL);
 	if (x->boxes.full || x->forwards.full || s.nboxes > PLAN_BOXES)
 		later(&s, failure_verdict(-E2BIG));
 	v = conclude(&s);
+	if (v.kind == VERDICT_FORWARD && !find_sender(&s, &sender))
+		v = conclude(&s);
 	if (v.kind == VERDICT_FORWARD)
-		plan_put_forwards(out, &v, buf_str(&x->forwards));
+		plan_put_forwards(
+		    out, &v, buf_str(&sender), buf_str(&x->forwards));
 	else
 		plan_put(out, &v, v.kind == VERDICT_DONE && !s.brief);
 	if (v.kind == VERDICT_DONE || v.kind == VERDICT_FORWARD)

@@ -18,6 +18,7 @@ enum {
 
 /* What an expansion looks into; the buffers belong to the caller. */
 struct expand {
+	struct str from; /* the reverse-path, for mail that goes elsewhere */
 	const struct conf *conf;
 	const struct identity *self;
 	struct users users;

@@ -81,6 +81,7 @@ static void answer_plan(
 	uint64_t flags = 0;
 
 	(void)str_u64(r->field[0], &flags);
+	x->from = r->letter == 'L' ? r->field[3] : STR("");
 	request_begin(b, 'p');
 	if (conf.now && (flags & REQUEST_RELAY) != 0)
 		put_relayed(r, b);

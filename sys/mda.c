@@ -158,6 +158,7 @@ static int find_plan(struct mda *m, struct buf *answer)
 	request_field(&q, STR("0"));
 	request_field(&q, addr_local(&m->to));
 	request_field(&q, addr_domain(&m->to));
+	request_field(&q, STR("")); /* nothing goes to another host from here */
 	return ask(m->look.fd, &q, -1, answer);
 }
 

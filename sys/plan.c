@@ -12,24 +12,25 @@ static void put_number(struct buf *b, uint64_t n)
 	buf_putc(b, '\0');
 }
 
-static void put(
-    struct buf *b, const struct verdict *v, bool lasting, struct str forwards)
+static void put(struct buf *b, const struct verdict *v, bool lasting,
+    struct str sender, struct str forwards)
 {
 	verdict_put(b, v);
 	put_number(b, lasting);
+	request_field(b, sender);
 	put_number(b, forwards.n);
 	buf_put(b, forwards);
 }
 
 void plan_put(struct buf *b, const struct verdict *v, bool lasting)
 {
-	put(b, v, lasting, STR(""));
+	put(b, v, lasting, STR(""), STR(""));
 }
 
-void plan_put_forwards(
-    struct buf *b, const struct verdict *v, struct str forwards)
+void plan_put_forwards(struct buf *b, const struct verdict *v,
+    struct str sender, struct str forwards)
 {
-	put(b, v, false, forwards);
+	put(b, v, false, sender, forwards);
 }
 
 void plan_box(struct buf *b, const struct box *box)
@@ -72,6 +73,7 @@ int plan_get(struct str s, struct plan *p)
 			return PLAN_BAD;
 	if (verdict_get(&r, &p->verdict) != 0 ||
 	    plan_number(&s, 1, &lasting) != 0 ||
+	    plan_field(&s, &p->sender) != 0 ||
 	    plan_number(&s, REQUEST_FORWARDS_MAX, &n) != 0 || n > s.n)
 		return PLAN_BAD;
 	p->lasting = lasting == 1;

@@ -39,6 +39,7 @@ struct box {
 struct plan {
 	struct verdict verdict;
 	bool lasting;        /* may be remembered */
+	struct str sender;   /* rewritten for the forwards, or empty */
 	struct str forwards; /* for request_forward; only VERDICT_FORWARD */
 	struct str boxes;    /* for plan_next; those two alone have some */
 };
@@ -49,8 +50,8 @@ struct plan {
  */
 void plan_put(struct buf *b, const struct verdict *v, bool lasting);
 /* Likewise, with addresses of other hosts as request_forward reads them. */
-void plan_put_forwards(
-    struct buf *b, const struct verdict *v, struct str forwards);
+void plan_put_forwards(struct buf *b, const struct verdict *v,
+    struct str sender, struct str forwards);
 void plan_box(struct buf *b, const struct box *box);
 
 enum { PLAN_END = 1, PLAN_BAD = 2 };

@@ -61,11 +61,14 @@ static void host_lookup(
 {
 	const struct reception *r = self;
 	unsigned flags = r->set.local ? REQUEST_LOCAL : 0;
+	char text[ADDR_TEXT_MAX + DOMAIN_MAX];
+	struct buf from = BUF(text);
 
+	session_from_put(r->session, &from);
 	if (to->host == HOST_NONE || host_is_local(self, to))
-		courier_lookup(to, flags, v, f);
+		courier_lookup(to, buf_str(&from), flags, v, f);
 	else if (r->conf->relay_recipients)
-		courier_lookup(to, flags | REQUEST_RELAY, v, f);
+		courier_lookup(to, buf_str(&from), flags | REQUEST_RELAY, v, f);
 	else
 		*v = (struct verdict){ VERDICT_DONE, STR("2.1.5"), STR("") };
 }

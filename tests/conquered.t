@@ -51,7 +51,7 @@ def letters(w):
     """deliver answers it as it does every session."""
     c = w.conquer()
     assert c.send(record('U', '0')) > 0 and c.receive() == b'uroot\0'
-    c.send(record('L', '0', 'alice', 'here.example'))
+    c.send(record('L', '0', 'alice', 'here.example', 'a@b'))
     assert c.receive().startswith(b'lD\0')
     content = b'Subject: forged\n\nx\n'
     fd = c.create('tmail', content)

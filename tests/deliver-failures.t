@@ -252,7 +252,7 @@ def lookup_worker_killed_at_work():
     p, d, r = start()
     for pid in d.workers(False):
         os.kill(pid, signal.SIGSTOP)
-    r.send(record('L', '0', 'alice', ''))
+    r.send(record('L', '0', 'alice', '', 'a@b'))
     time.sleep(0.1)
     for pid in d.workers(False):
         os.kill(pid, signal.SIGKILL)
@@ -268,7 +268,7 @@ def lookups_hang():
         os.kill(pid, signal.SIGSTOP)
     waiting = [d.requests() for _ in pids]
     for w in waiting:
-        w.send(record('L', '0', 'carol', 'here.example'))
+        w.send(record('L', '0', 'carol', 'here.example', 'a@b'))
     begin = time.monotonic()
     others = d.requests()
     assert others.lookup('bob')[:2] == ('L', '4.3.2')
@@ -343,7 +343,7 @@ def deaf_peer():
     asker = d.requests()
     try:
         for _ in range(100000):
-            asker.send(record('L', '0', 'alice', ''))
+            asker.send(record('L', '0', 'alice', '', 'a@b'))
     except (Ended, TimeoutError):
         pass
     assert r.deliver(['bob']) == 'D'

@@ -113,7 +113,7 @@ def lengths(w):
     """Records of every odd length, and one field that never ends."""
     for n in (1, 2, 2046, 2047, 2048, 2049, 4096, 65536, 150000):
         for octets in b'\0' * n, b'x' * n, b'L' + b'x' * (n - 1), \
-                record('L', '0', 'x' * (n + 64), ''), \
+                record('L', '0', 'x' * (n + 64), '', 'a@b'), \
                 record('U', '1' * (n + 10)), \
                 record('R', '0', 'a', '', 'x' * (n + 386)):
             got, ended = w.tell((octets,))
@@ -131,17 +131,17 @@ def fields(w):
     fd = w.mine()
     bad = ('\n', '\r', 'a\nb', 'x\r\nX: y', 'x' * 2000)
     for text in bad:
-        for sends in ((record('L', '0', text, ''),),), \
-                ((record('L', '0', 'a', text),),), \
+        for sends in ((record('L', '0', text, '', 'a@b'),),), \
+                ((record('L', '0', 'a', text, 'a@b'),),), \
                 ((record('R', '0', text, '', 'a'),),), \
                 ((record('R', '0', 'a', text, 'a'),),), \
                 ((record('R', '0', 'a', '', text),),), \
                 ((record('R', *ALICE),), (record('S', '0', '2', text), fd)):
             assert w.tell(*sends)[1], (text[:20], sends)
     for text in '../x', 'a/b', '/', 'x\0', '\0', 'x' * 256, '\x7f', '\t':
-        assert w.tell((record('L', '0', 'a', text),))[1], text
+        assert w.tell((record('L', '0', 'a', text, 'a@b'),))[1], text
     for number in '', '-1', '64', '+1', ' 1', '1 ', '0x1', '1e0', '9' * 30:
-        assert w.tell((record('L', number, 'alice', ''),))[1], number
+        assert w.tell((record('L', number, 'alice', '', 'a@b'),))[1], number
     for number in '-1', '4294967296', '1 ', '', '9' * 2000:
         assert w.tell((record('U', number),))[1], number
     os.close(fd)
@@ -329,7 +329,7 @@ def many_descriptors(w):
     fds = [w.mine() for _ in range(253)]
     for n in 2, 3, 4, 5, 64, 253:
         for sends in ([(record('R', *ALICE),), (record('S', '0', '2', ''),)],
-                      [(record('L', *ALICE[:3]),)], [(b'x',)], [(b'\0',)]):
+                      [(record('L', *ALICE),)], [(b'x',)], [(b'\0',)]):
             last = sends.pop()
             assert w.tell(*sends, last + tuple(fds[:n]))[1], n
     # and unread behind what ends the connection
@@ -496,7 +496,7 @@ def lookups(w):
     asked = 0
     for round_ in range(20):
         for n, c in enumerate(peers):
-            c.send(record('L', '0', 'nobody-%d-%d' % (n, round_), ''))
+            c.send(record('L', '0', 'nobody-%d-%d' % (n, round_), '', 'a@b'))
             asked += 1
         if round_ % 5 == 0:
             assert w.good.deliver(['alice']) == 'D', 'nobody else waits'
@@ -507,7 +507,7 @@ def lookups(w):
         try:
             for i in range(100):
                 c.sock.setblocking(False)
-                c.sock.send(record('L', '0', 'alice+%d' % i, ''))
+                c.sock.send(record('L', '0', 'alice+%d' % i, '', 'a@b'))
         except OSError:
             pass
     assert w.good.deliver(['alice']) == 'D', 'nobody else waits'
@@ -521,8 +521,8 @@ def gone(w):
     can hear."""
     content = bytes(300000)
     fd = w.mine(content)
-    says = [(record('U', '0'),), (record('L', *ALICE[:3]),),
-            (record('L', '0', 'no-%d' % os.getpid(), ''),),
+    says = [(record('U', '0'),), (record('L', *ALICE),),
+            (record('L', '0', 'no-%d' % os.getpid(), '', 'a@b'),),
             (record('R', *ALICE),),
             (record('R', '0', 'bob', '', 'bob'),),
             (record('S', '0', str(len(content)), ''), fd)]

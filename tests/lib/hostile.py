@@ -7,7 +7,7 @@ from postern import Postern, until
 from request import WORKERS, Deliver, Ended, Requests, record
 
 ALICE = ('0', 'alice', 'here.example', 'alice@here.example')
-GOOD = {'U': ('0',), 'L': ALICE[:3], 'R': ALICE, 'S': ('0', '2', 'a@b'),
+GOOD = {'U': ('0',), 'L': ALICE, 'R': ALICE, 'S': ('0', '2', 'a@b'),
         'M': ('a@b',)}
 USERS = ('alice', 'bob', 'carol', 'root')
 

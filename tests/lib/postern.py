@@ -228,6 +228,7 @@ class Postern:
             'spool': self.path('spool'),
             'run-directory': self.path('run'),
             'root-mailbox': self.path('root-mailbox'),
+            'srs-secret': self.path('state', 'srs-secret'),
         })
         if not self.multi and os.geteuid() and os.geteuid() < 1000:
             self.settings['minimum-uid'] = str(os.geteuid())
@@ -287,6 +288,7 @@ class Postern:
             os.chmod(self.path('spool', 'queue'), 0o3770)
         self._mkdir('run', '_postern', 0o755)
         self._mkdir('root-mailbox', '_postern-deliver', 0o700)
+        self._mkdir('state', '_postern-deliver', 0o700)
         self._mkdir('home', 'alice', 0o755)
         if not one:
             os.chown(self.path('home'), 0, 0)

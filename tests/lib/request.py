@@ -69,14 +69,16 @@ class Requests:
         self.send(record('U', str(uid)))
         return self.receive('u')[0]
 
-    def lookup(self, local, domain='here.example', flags=0):
+    def lookup(self, local, domain='here.example', flags=0,
+               sender='a@away.example'):
         """(fate letter, status, text)"""
-        self.send(record('L', str(flags), local, domain))
+        self.send(record('L', str(flags), local, domain, sender))
+        self.sender = None      # rewritten
         self.forwards = None    # (leads to mailboxes, [(address, owner)])
         data = self.sock.recv(65536, socket.MSG_PEEK)
         if data[:1] == b'g':
-            mailboxes, *rest = self.receive('g')
-            self.list = data[3:]
+            mailboxes, self.sender, *rest = self.receive('g')
+            self.list = data[1:].split(b'\0', 2)[2]
             self.forwards = mailboxes == '1', list(zip(rest[::2], rest[1::2]))
         fate, status, text = self.receive('l')
         return fate, status, text

@@ -41,6 +41,8 @@ static const struct {
 	{ "users files:/x\n", "file:PATH" },
 	{ "users file:x\n", "absolute path" },
 	{ "aliases aliases\n", "absolute path" },
+	{ "srs yes\n", "on or off" },
+	{ "srs-secret secret\n", "absolute path" },
 	{ "message-size-limit 10X\n", "not a number" },
 	{ "message-size-limit 1\n", "out of range" },
 	{ "message-size-limit 99999999999999999G\n", "out of range" },

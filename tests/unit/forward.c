@@ -7,6 +7,8 @@
 
 #define LIST_OWNER "owner-list@here.example"
 
+/* The sender as other hosts shall see him. */
+static struct str sender;
 static char many[REQUEST_FORWARDS_MAX];
 static size_t nmany;
 
@@ -39,7 +41,7 @@ static void find(
 	size_t i = 0;
 
 	(void)self;
-	*f = (struct forwards){ false, STR("") };
+	*f = (struct forwards){ .list = STR("") };
 	*v = (struct verdict){ VERDICT_FORWARD, STR("4.3.0"), STR("text") };
 	if (str_eq(addr_local(to), STR("many"))) {
 		f->list = str_at(many, nmany);
@@ -63,7 +65,7 @@ static void find(
 	v->kind = people[i].kind;
 	if (v->kind == VERDICT_DONE)
 		v->status = STR("2.1.5");
-	*f = (struct forwards){ people[i].mailboxes, people[i].list };
+	*f = (struct forwards){ people[i].mailboxes, sender, people[i].list };
 }
 
 static bool is_backup(void *self, const struct addr *to)
@@ -205,6 +207,31 @@ static void owners(void)
 	tap_ok(rcpt(STR("alias"), HERE, STR("250")), "or none");
 }
 
+static void rewritten(void)
+{
+	sender = STR("SRS0=x=y=away.example=s@here.example");
+	begin(false, STR("c.example"));
+	tap_ok(
+	    rcpt(STR("both"), HERE " NOTIFY=DELAY ORCPT=rfc822;x", STR("250")),
+	    "an alias whose mail needs another sender");
+	tap_ok(s.nrcpt == 3 && session_rcpt_owner(&s, 0).n == 0 &&
+		   !s.rcpt[0].rewritten,
+	    "the mailbox keeps the one there is");
+	for (unsigned i = 1; i < 3 && i < s.nrcpt; i++) {
+		tap_same(session_rcpt_owner(&s, i), sender,
+		    "address %u has the other one", i);
+		tap_ok(s.rcpt[i].rewritten, "who is the same man");
+		tap_ok(s.rcpt[i].notify == NOTIFY_DELAY,
+		    "and hears what he asked for");
+		tap_same(session_rcpt_orcpt(&s, i), STR("rfc822;x"),
+		    "of whom he asked for");
+	}
+	tap_ok(rcpt(STR("list"), HERE, STR("250")), "a list");
+	tap_ok(s.nrcpt == 5 && !s.rcpt[3].rewritten, "is no sender");
+	tap_same(session_rcpt_owner(&s, 3), STR(LIST_OWNER), "but its owner's");
+	sender = STR("");
+}
+
 static void later(void)
 {
 	begin(false, STR("c.example"));
@@ -236,6 +263,7 @@ int main(void)
 	leads_elsewhere();
 	all_or_none();
 	owners();
+	rewritten();
 	later();
 	session_end(&s);
 	tap_ok(faults == 0, "the host was asked in order");

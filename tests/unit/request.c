@@ -12,9 +12,9 @@ static const struct {
 } rows[] = {
 	{ S("U1000\0"), 0, { S("1000") }, S("") },
 	{ S("U\0"), 0, { S("") }, S("") },
-	{ S("L0\0alice\0here.example\0"), 0,
-	    { S("0"), S("alice"), S("here.example") }, S("") },
-	{ S("L1\0a b\r\n\xff\0\0"), 0, { S("1"), S("a b\r\n\xff"), S("") }, S("") },
+	{ S("L0\0alice\0here.example\0a@b\0"), 0,
+	    { S("0"), S("alice"), S("here.example"), S("a@b") }, S("") },
+	{ S("L1\0a b\r\n\xff\0\0\0"), 0, { S("1"), S("a b\r\n\xff"), S("") }, S("") },
 	{ S("R0\0a\0b\0a@b\0"), 0, { S("0"), S("a"), S("b"), S("a@b") }, S("") },
 	{ S("S0\0" "12\0a@b\0"), 0, { S("0"), S("12"), S("a@b") }, S("") },
 	{ S("S0\0" "12\0\0"), 0, { S("0"), S("12"), S("") }, S("") },
@@ -36,7 +36,7 @@ static const struct {
 	{ S("U1\0" "2"), REQUEST_BAD, { S("") }, S("") },
 	{ S("U1\0\0"), REQUEST_BAD, { S("") }, S("") },
 	{ S("L0\0alice\0"), REQUEST_BAD, { S("") }, S("") },
-	{ S("L0\0alice\0here"), REQUEST_BAD, { S("") }, S("") },
+	{ S("L0\0alice\0here\0"), REQUEST_BAD, { S("") }, S("") },
 	{ S("R0\0a\0b\0"), REQUEST_BAD, { S("") }, S("") },
 	{ S("R0\0a\0b\0c\0d\0"), REQUEST_BAD, { S("") }, S("") },
 	{ S("S0\0" "12\0"), REQUEST_BAD, { S("") }, S("") },
@@ -280,18 +280,20 @@ static const struct {
 	bool mailboxes;
 	unsigned n; /* addresses */
 } lists[] = {
-	{ S("g0\0a@b\0\0"), 0, false, 1 },
-	{ S("g1\0a@b\0o@b\0c@d\0\0"), 0, true, 2 },
-	{ S("g1\0\0\0"), 0, true, 1 },
-	{ S("g2\0a@b\0\0"), REQUEST_BAD, false, 0 },
-	{ S("g\0a@b\0\0"), REQUEST_BAD, false, 0 },
+	{ S("g0\0\0a@b\0\0"), 0, false, 1 },
+	{ S("g1\0s@b\0a@b\0o@b\0c@d\0\0"), 0, true, 2 },
+	{ S("g1\0\0\0\0"), 0, true, 1 },
+	{ S("g2\0\0a@b\0\0"), REQUEST_BAD, false, 0 },
+	{ S("g\0\0a@b\0\0"), REQUEST_BAD, false, 0 },
 	{ S("g1\0"), REQUEST_BAD, false, 0 },
+	{ S("g1\0\0"), REQUEST_BAD, false, 0 },
+	{ S("g1\0s"), REQUEST_BAD, false, 0 },
 	{ S("g1"), REQUEST_BAD, false, 0 },
-	{ S("g1\0a@b\0"), REQUEST_BAD, false, 0 },
-	{ S("g1\0a@b"), REQUEST_BAD, false, 0 },
-	{ S("g1\0a@b\0o"), REQUEST_BAD, false, 0 },
-	{ S("g1\0a@b\0o\0c\0"), REQUEST_BAD, false, 0 },
-	{ S("l1\0a@b\0\0"), REQUEST_BAD, false, 0 },
+	{ S("g1\0\0a@b\0"), REQUEST_BAD, false, 0 },
+	{ S("g1\0\0a@b"), REQUEST_BAD, false, 0 },
+	{ S("g1\0\0a@b\0o"), REQUEST_BAD, false, 0 },
+	{ S("g1\0\0a@b\0o\0c\0"), REQUEST_BAD, false, 0 },
+	{ S("l1\0\0a@b\0\0"), REQUEST_BAD, false, 0 },
 	{ S(""), REQUEST_BAD, false, 0 },
 };
 /* clang-format on */
@@ -318,16 +320,16 @@ static void forwards_rows(void)
 		free(octets);
 	}
 	memset(text, 'x', sizeof(text));
-	memcpy(text, "g0", 3);
-	text[3 + REQUEST_FORWARDS_MAX - 2] = '\0';
-	text[3 + REQUEST_FORWARDS_MAX - 1] = '\0';
-	text[3 + REQUEST_FORWARDS_MAX] = '\0';
+	memcpy(text, "g0\0", 4);
+	text[4 + REQUEST_FORWARDS_MAX - 2] = '\0';
+	text[4 + REQUEST_FORWARDS_MAX - 1] = '\0';
+	text[4 + REQUEST_FORWARDS_MAX] = '\0';
 	tap_ok(
-	    request_forwards(str_at(text, 3 + REQUEST_FORWARDS_MAX), &f) == 0,
+	    request_forwards(str_at(text, 4 + REQUEST_FORWARDS_MAX), &f) == 0,
 	    "the longest list");
-	text[3 + REQUEST_FORWARDS_MAX - 2] = 'x';
+	text[4 + REQUEST_FORWARDS_MAX - 2] = 'x';
 	tap_ok(
-	    request_forwards(str_at(text, 4 + REQUEST_FORWARDS_MAX), &f) != 0,
+	    request_forwards(str_at(text, 5 + REQUEST_FORWARDS_MAX), &f) != 0,
 	    "a longer one");
 	tap_ok(request_sum(STR("a\0\0")) != request_sum(STR("b\0\0")) &&
 		   request_sum(STR("")) <= REQUEST_SUM_MASK,
