@@ -129,10 +129,14 @@ class Hop:
             self.where = self.dir + '/s'
             self.sock.bind(self.where)
         else:
-            self.sock = socket.socket()
+            six = ':' in at[0]
+            self.sock = socket.socket(socket.AF_INET6 if six else
+                                      socket.AF_INET)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if six:
+                self.sock.setsockopt(41, 26, 1)     # not for IPv4 as well
             self.sock.bind(at)
-            self.where = '[%s]:%d' % self.sock.getsockname()
+            self.where = '[%s]:%d' % self.sock.getsockname()[:2]
         self.sock.listen(16)
         self.threads = []
         self.acceptor = threading.Thread(target=self.accept, daemon=True)
