@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 
 import box
 import names
@@ -379,6 +380,48 @@ class Postfix:
     def end(self):
         self.process.end()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Stripper:
+    """Stands before a server and hides STARTTLS from those who call it."""
+
+    def __init__(self, hosts, host, at, behind):
+        self.hosts, self.host, self.behind = hosts, host, behind
+        self.said = b''         # by clients
+        with hosts.inside(host):
+            self.sock = socket.create_server(at)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.sock.accept()
+            except OSError:
+                return
+            with self.hosts.inside(self.host):
+                server = socket.create_connection(self.behind, 20)
+            for a, b in (client, server), (server, client):
+                threading.Thread(target=self._pass_on, args=(a, b, b is client),
+                                 daemon=True).start()
+
+    def _pass_on(self, source, to, strip):
+        """A reply comes in one piece here: nothing is cut in two."""
+        try:
+            while True:
+                octets = source.recv(65536)
+                if strip:
+                    octets = octets.replace(b'250-STARTTLS', b'250-X-STRIPPED')
+                else:
+                    self.said += octets
+                if not octets:
+                    break
+                to.sendall(octets)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def end(self):
+        self.sock.close()
 
 
 def relayed(p):
