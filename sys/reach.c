@@ -278,6 +278,9 @@ static const struct dns_addrs *take_mx(struct reach *r)
 	unsigned i = r->host;
 
 	memset(&r->way, 0, sizeof(r->way));
+	/* the domain's own name needs no answer that says so */
+	r->way.named =
+	    r->mx.secure || str_eqcase(r->mx.v[i].host, r->carrier->domain);
 	r->way.hop.kind = HOP_SMTP;
 	r->way.hop.tls = HOP_TLS_MAY;
 	r->way.hop.port = SMTP_PORT;
@@ -295,6 +298,7 @@ static const struct dns_addrs *take_hop(struct reach *r)
 	enum dns_answer found = DNS_OK;
 
 	memset(&r->way, 0, sizeof(r->way));
+	r->way.named = true;
 	r->way.hop = r->carrier->hop[r->host];
 	host = r->way.hop.host;
 	if (r->way.hop.unix_socket) {
