@@ -130,7 +130,7 @@ static int begin_literal(struct reach *r, struct str domain)
 
 	if (take_literal(domain, &r->addrs[0]) != 0)
 		return end(r, WHY_LITERAL);
-	if (!r->carrier->loopback_ok && (mx_addr_is_nowhere(a) || is_own(a)))
+	if (mx_addr_is_nowhere(a) || is_own(a))
 		return end(r, WHY_OURSELVES);
 	r->found[0] = DNS_OK;
 	r->end = r->group_end = 1;
@@ -193,8 +193,6 @@ static bool sift(struct reach *r, struct dns_addrs *a)
 {
 	unsigned n = 0;
 
-	if (r->carrier->loopback_ok)
-		return false;
 	for (unsigned i = 0; i < a->n; i++) {
 		if (mx_addr_is_nowhere(&a->v[i]))
 			r->refused = true;
