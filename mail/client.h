@@ -63,7 +63,8 @@ struct client_setup {
 	bool lmtp;
 	enum client_tls tls;
 	struct str hostname; /* for EHLO */
-	bool is_exempt;      /* a hop that verifies nothing: a unix socket */
+	bool is_exempt;      /* REQUIRETLS asks nothing of it: a unix socket */
+	bool vouched;        /* it has proved who it is: REQUIRETLS */
 	const struct sasl_secret *secret; /* NULL: no AUTH */
 	/* Told once for each recipient; text is printable ASCII and begins with
 	 * the code of the reply when `said` by the server. */

@@ -31,8 +31,14 @@ static bool is_refused(struct client *c)
 {
 	const struct client_mail *m = c->mail;
 
-	if (m->head->requiretls && !c->setup->is_exempt &&
-	    !(c->secured && has(c, EXTENSION_REQUIRETLS)))
+	bool strict = m->head->requiretls && !c->setup->is_exempt;
+
+	if (strict && !(c->secured && c->setup->vouched))
+		tell_all(c, CLIENT_NEVER, STR("5.7.10"),
+		    "REQUIRETLS: not sure of the next hop");
+	/* RFC 8689 5: a report is not lost for that. */
+	else if (strict && m->head->sender.n > 0 &&
+		 !has(c, EXTENSION_REQUIRETLS))
 		tell_all(c, CLIENT_NEVER, STR("5.7.30"),
 		    "the next hop does not offer REQUIRETLS");
 	else if (m->head->utf8 && !has(c, EXTENSION_SMTPUTF8))

@@ -20,6 +20,7 @@
 #include "sys/parcel.h"
 #include "sys/reach.h"
 #include "sys/sandbox.h"
+#include "sys/strict.h"
 #include "sys/tls-client.h"
 
 enum { ID_MAX = 64 };
@@ -32,12 +33,14 @@ static struct {
 	struct reach_way way;
 	struct call call;
 	unsigned ncarried; /* messages over this connection */
+	bool doubtful;     /* a way has failed that may not fail later */
 	/* the message at hand */
 	struct parcel parcel;
 	struct buf id;
 	char id_text[ID_MAX];
 	bool wanted[QFILE_RCPT_MAX]; /* not told yet */
 	unsigned nleft;
+	struct strict_lack lack; /* of the last way that was not safe enough */
 } k;
 
 /* --- to the pass --------------------------------------------------------- */
@@ -150,12 +153,14 @@ static int connect_next(void)
 		k.ncarried = 0;
 		if (call_open(&k.call, &k.way, &k.party) == 0)
 			return 0;
+		k.doubtful = true;
 	}
 	return REACH_END;
 }
 
 static int connect_first(void)
 {
+	k.doubtful = false;
 	if (reach_begin(&k.reach, k.setup) != 0)
 		return REACH_END;
 	return connect_next();
@@ -164,7 +169,10 @@ static int connect_first(void)
 static int connect_again(void)
 {
 	k.ncarried = 0;
-	return call_open(&k.call, &k.way, &k.party) == 0 ? 0 : connect_next();
+	if (call_open(&k.call, &k.way, &k.party) == 0)
+		return 0;
+	k.doubtful = true;
+	return connect_next();
 }
 
 /* --- a message ----------------------------------------------------------- */
@@ -228,6 +236,61 @@ static int receive_message(void)
 	return opened < 0 && rc != -EPROTO && rc != -EPIPE ? opened : rc;
 }
 
+/* A host that will not do for this message is left. */
+static void leave(void)
+{
+	struct log l;
+
+	log_begin(&l, LOGL_NOTICE, "unsuited");
+	log_str(&l, "id", buf_str(&k.id));
+	log_str(&l, "relay", call_remote(&k.call));
+	log_str(&l, "tls", str_of(call_level_name(&k.call)));
+	log_str(&l, "status", str_of(k.lack.status));
+	log_str(&l, "error", str_of(k.lack.text));
+	log_end(&l);
+	call_close(&k.call);
+	k.doubtful = k.doubtful || !k.lack.lasting;
+}
+
+/* Over the connection at hand, if it is good enough. */
+static void carry_here(void)
+{
+	const struct qfile_head *h = &k.parcel.head;
+	bool sure = h->requiretls &&
+		    (k.setup->dns.policy == DNS_OFF || dns_is_validating());
+	struct strict_lack lack;
+
+	if (!strict_suits(&k.call, h, sure, &lack)) {
+		k.lack = lack;
+		leave();
+		return;
+	}
+	call_carry(&k.call, &k.parcel, k.wanted);
+	if (k.nleft > 0)
+		k.doubtful = true;
+}
+
+/* Who was told nothing: nobody could, or nobody may, have it.  Only when all
+ * hosts have shown that they lack something is that the last word. */
+static void tell_others(void)
+{
+	bool never = !k.doubtful && !k.reach.blind;
+	char text[QFILE_TEXT_MAX], status[QFILE_STATUS_MAX];
+	struct buf b = BUF(text), s = BUF(status);
+
+	if (k.lack.status == NULL) {
+		tell_rest(CLIENT_LATER, call_status(&k.call), last_failure(&b));
+		return;
+	}
+	buf_put(&b, str_head(call_remote(&k.call), sizeof(text) / 2));
+	buf_putz(&b, ": ");
+	buf_put(&b, str_head(str_of(k.lack.text), b.cap - b.n));
+	buf_putc(&s, never ? '5' : '4');
+	buf_putz(&s, k.lack.status + 1);
+	tell_rest(
+	    never ? CLIENT_NEVER : CLIENT_LATER, buf_str(&s), buf_str(&b));
+}
+
 /*
  * Over this connection and, when it ends before all are told, over others.  A
  * connection that ends in the midst of a message is a fate of the message:
@@ -236,11 +299,10 @@ static int receive_message(void)
  */
 static int carry(void)
 {
-	char text[QFILE_TEXT_MAX];
-	struct buf b = BUF(text);
 	bool reached = false;
 	int rc = 0;
 
+	k.lack.status = NULL;
 	while (k.nleft > 0) {
 		unsigned before = k.nleft;
 
@@ -249,21 +311,21 @@ static int carry(void)
 		if (rc != 0)
 			break;
 		reached = true;
-		call_carry(&k.call, &k.parcel, k.wanted);
+		carry_here();
 		/* Limited in messages, or left alone for too long. */
 		while (k.nleft > 0 && !call_is_open(&k.call) &&
 		       (k.nleft < before || k.ncarried > 0)) {
 			before = k.nleft;
 			if (connect_again() != 0)
 				break;
-			call_carry(&k.call, &k.parcel, k.wanted);
+			carry_here();
 		}
 	}
 	k.ncarried++;
 	if (k.nleft > 0 && !reached)
 		return REACH_END;
 	if (k.nleft > 0)
-		tell_rest(CLIENT_LATER, call_status(&k.call), last_failure(&b));
+		tell_others();
 	return 0;
 }
 

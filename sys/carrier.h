@@ -45,7 +45,6 @@ struct carrier {
 	struct hop hop[CARRIER_HOPS]; /* in order of preference */
 	struct dns_setup dns;
 	const char *credentials; /* file of "host user password", or NULL */
-	bool loopback_ok;        /* an MX may be on this machine: tests */
 };
 
 /* Forked by the pass, serves `sock` until its end, then returns. */

@@ -33,15 +33,19 @@ static bool is_safe(int fd, bool from_systemd)
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
-	return from_systemd || ((st.st_uid == geteuid() || st.st_uid == 0) &&
-				   (st.st_mode & 077) == 0);
+	if (from_systemd)
+		return true;
+	/* root's, for our group: others of the system may not change it */
+	return (st.st_uid == geteuid() || st.st_uid == 0) &&
+	       (st.st_mode & (st.st_gid == getegid() ? 037 : 077)) == 0;
 }
 
 static int take(int fd, const char *name, bool from_systemd)
 {
 	if (!is_safe(fd, from_systemd))
 		return failed(
-		    "owner or mode is not safe, wanted is 0600", -EPERM);
+		    "owner or mode is not safe, wanted is 0600 or 0640",
+		    -EPERM);
 	file.n = 0;
 	for (;;) {
 		ssize_t n =

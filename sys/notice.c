@@ -255,6 +255,7 @@ static void put_envelope(struct notice *n)
 		.next_s = 0,
 		.submitted = true,
 		.report = true,
+		.requiretls = n->head.requiretls, /* RFC 8689 5 */
 		.utf8 = report_is_utf8(&n->report),
 		.body = report_is_8bit(&n->report) ? QFILE_8BIT : QFILE_7BIT,
 		.nrcpt = 1 };
@@ -374,7 +375,8 @@ static int describe(struct notice *n)
 		.now_s = now,
 		.until_s = n->head.arrival_s + n->conf->retry.lifetime_s,
 		.utf8 = n->head.utf8,
-		.full = n->head.ret != 'H' && n->head.body != QFILE_BINARY };
+		.full = n->head.ret != 'H' && !n->head.requiretls &&
+			n->head.body != QFILE_BINARY };
 	if (localtime_r(&t, &tm))
 		n->report.offset_minutes = (int)(tm.tm_gmtoff / 60);
 	n->to_postmaster = report_is_mute(n->report.to);

@@ -130,7 +130,7 @@ static int begin_literal(struct reach *r, struct str domain)
 
 	if (take_literal(domain, &r->addrs[0]) != 0)
 		return end(r, WHY_LITERAL);
-	if (!r->carrier->loopback_ok && (mx_addr_is_nowhere(a) || is_own(a)))
+	if (mx_addr_is_nowhere(a) || is_own(a))
 		return end(r, WHY_OURSELVES);
 	r->found[0] = DNS_OK;
 	r->end = r->group_end = 1;
@@ -193,8 +193,6 @@ static bool sift(struct reach *r, struct dns_addrs *a)
 {
 	unsigned n = 0;
 
-	if (r->carrier->loopback_ok)
-		return false;
 	for (unsigned i = 0; i < a->n; i++) {
 		if (mx_addr_is_nowhere(&a->v[i]))
 			r->refused = true;
@@ -278,6 +276,9 @@ static const struct dns_addrs *take_mx(struct reach *r)
 	unsigned i = r->host;
 
 	memset(&r->way, 0, sizeof(r->way));
+	/* the domain's own name needs no answer that says so */
+	r->way.named =
+	    r->mx.secure || str_eqcase(r->mx.v[i].host, r->carrier->domain);
 	r->way.hop.kind = HOP_SMTP;
 	r->way.hop.tls = HOP_TLS_MAY;
 	r->way.hop.port = SMTP_PORT;
@@ -295,6 +296,7 @@ static const struct dns_addrs *take_hop(struct reach *r)
 	enum dns_answer found = DNS_OK;
 
 	memset(&r->way, 0, sizeof(r->way));
+	r->way.named = true;
 	r->way.hop = r->carrier->hop[r->host];
 	host = r->way.hop.host;
 	if (r->way.hop.unix_socket) {

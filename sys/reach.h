@@ -29,6 +29,7 @@ struct reach_way {
 	struct hop hop;      /* host: its name, literal, or path; port, kind */
 	struct netaddr addr; /* not with hop.unix_socket */
 	bool secure;         /* name and address were validated */
+	bool named;          /* the name was: nobody can have made it up */
 	enum reach_tls tls;
 	struct str base;               /* name for SNI and for certificates */
 	const struct rdata_tlsa *tlsa; /* the usable ones, with DANE */

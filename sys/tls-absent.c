@@ -26,6 +26,12 @@ int tls_client_begin(int fd, const struct tls_wish *wish, int64_t deadline_ms)
 	return -ENOTSUP;
 }
 
+int tls_client_vouch(struct str name)
+{
+	(void)name;
+	return -ENOTSUP;
+}
+
 struct str tls_client_why(void)
 {
 	return STR("TLS is not built in");

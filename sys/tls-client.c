@@ -13,9 +13,12 @@
 #include <openssl/hmac.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mail/domain.h"
@@ -28,6 +31,9 @@ enum { WHY_MAX = 160, ANY_KEY = 1 /* 1024 bits, SHA-1 */ };
 static struct {
 	SSL_CTX *ctx;
 	SSL *ssl;
+	const char *bundle; /* of authorities, NULL: none */
+	size_t nbundle;
+	bool loaded; /* ... into the context */
 	struct buf why;
 	char why_text[WHY_MAX];
 } tls;
@@ -50,24 +56,61 @@ static int failed(const char *what, int rc)
 	return rc;
 }
 
-/* Read now: behind the lock-down there are no files. */
-static int load_authorities(void)
+/* At hand for later: behind the lock-down there are no files.  What an
+ * authority costs to read is not paid by those who need none. */
+static int open_authorities(void)
 {
 	const char *name = getenv(X509_get_default_cert_file_env());
+	struct stat st;
+	void *at = MAP_FAILED;
+	int fd;
 
 	for (size_t i = 0;
 	     name == NULL && i < sizeof(bundles) / sizeof(bundles[0]); i++)
 		if (access(bundles[i], R_OK) == 0)
 			name = bundles[i];
-	if (name == NULL)
-		return failed("known authorities", -ENOENT);
-	if (SSL_CTX_load_verify_file(tls.ctx, name) != 1)
-		return failed(name, -EINVAL);
+	fd = name == NULL ? -1 : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -ENOENT;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		at = mmap(
+		    NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (at == MAP_FAILED)
+		return -EINVAL;
+	tls.bundle = at;
+	tls.nbundle = (size_t)st.st_size;
 	return 0;
+}
+
+static int load_authorities(void)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(tls.ctx);
+	BIO *bio;
+	X509 *one;
+	unsigned n = 0;
+
+	if (tls.loaded)
+		return 0;
+	if (tls.bundle == NULL || tls.nbundle > INT_MAX)
+		return -ENOENT;
+	bio = BIO_new_mem_buf(tls.bundle, (int)tls.nbundle);
+	if (bio == NULL)
+		return -ENOMEM;
+	while ((one = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
+		n += X509_STORE_add_cert(store, one) == 1;
+		X509_free(one);
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	tls.loaded = n > 0;
+	return n > 0 ? 0 : -EINVAL;
 }
 
 int tls_client_start(bool authorities)
 {
+	int rc = 0;
+
 	if (tls.ctx == NULL)
 		tls.ctx = SSL_CTX_new(TLS_client_method());
 	if (tls.ctx == NULL)
@@ -82,7 +125,13 @@ int tls_client_start(bool authorities)
 		return failed("start", -EINVAL);
 	/* So that nothing is read, or looked for, later. */
 	OPENSSL_init_ssl(0, NULL);
-	return authorities ? load_authorities() : 0;
+	if (tls.bundle == NULL)
+		rc = open_authorities();
+	if (!authorities)
+		return 0;
+	if (rc == 0)
+		rc = load_authorities();
+	return rc < 0 ? failed("known authorities", rc) : 0;
 }
 
 struct str tls_client_why(void)
@@ -244,6 +293,55 @@ int tls_client_begin(int fd, const struct tls_wish *wish, int64_t deadline_ms)
 				   : "TLS handshake");
 	SSL_free(tls.ssl);
 	tls.ssl = NULL;
+	return rc;
+}
+
+/* --- afterwards ---------------------------------------------------------- */
+
+/* The chain that the other end has shown, as SSL_connect would verify it. */
+static bool verify(X509_STORE_CTX *ctx, const char *name)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(tls.ssl);
+	X509_VERIFY_PARAM *p;
+	struct netaddr a;
+
+	if (chain == NULL || sk_X509_num(chain) < 1 ||
+	    X509_STORE_CTX_init(ctx, SSL_CTX_get_cert_store(tls.ctx),
+		sk_X509_value(chain, 0), chain) != 1 ||
+	    X509_STORE_CTX_set_default(ctx, "ssl_server") != 1)
+		return false;
+	p = X509_STORE_CTX_get0_param(ctx);
+	X509_VERIFY_PARAM_set_auth_level(
+	    p, SSL_CTX_get_security_level(tls.ctx));
+	X509_VERIFY_PARAM_set_hostflags(
+	    p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (netaddr_parse(str_of(name), &a) == 0) {
+		if (X509_VERIFY_PARAM_set1_ip_asc(p, name) != 1)
+			return false;
+	} else if (X509_VERIFY_PARAM_set1_host(p, name, 0) != 1) {
+		return false;
+	}
+	return X509_verify_cert(ctx) == 1;
+}
+
+int tls_client_vouch(struct str s)
+{
+	char name[DOMAIN_MAX + 1] = "";
+	X509_STORE_CTX *ctx;
+	int rc = load_authorities();
+
+	if (rc < 0)
+		return rc;
+	if (tls.ssl == NULL || s.n == 0 || s.n >= sizeof(name) ||
+	    str_find(s, '\0') < s.n)
+		return -EINVAL;
+	memcpy(name, s.p, s.n);
+	ctx = X509_STORE_CTX_new();
+	if (ctx == NULL)
+		return -ENOMEM;
+	rc = verify(ctx, name) ? 0 : -EACCES;
+	X509_STORE_CTX_free(ctx);
+	ERR_clear_error();
 	return rc;
 }
 

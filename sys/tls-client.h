@@ -30,7 +30,8 @@ struct tls_wish {
 bool tls_client_is_there(void);
 
 /* Before the lock-down; reads the known authorities if there will be a
- * TLS_CHECK_NAME.  0, or -errno, logged; -ENOTSUP when it is not there. */
+ * TLS_CHECK_NAME, else keeps them at hand.  0, or -errno, logged; -ENOTSUP
+ * when it is not there. */
 int tls_client_start(bool authorities);
 
 /*
@@ -40,6 +41,13 @@ int tls_client_start(bool authorities);
  */
 int tls_client_begin(int fd, const struct tls_wish *wish, int64_t deadline_ms);
 struct str tls_client_why(void);
+
+/*
+ * Of a connection that was begun without a check: is the other end whom a
+ * known authority calls `name`, which may be an address?  0; -EACCES: it is not; or -errno: that cannot
+ * be told here.
+ */
+int tls_client_vouch(struct str name);
 
 /* Octets; 0 at the end, however it came; -EAGAIN, then *events is what to wait
  * for with poll(2); or -errno. */

@@ -145,12 +145,13 @@ def downgrade(ca):
 # --- AUTH -------------------------------------------------------------------
 
 def with_password(ca, ehlo, steps, password='se cret', mode=0o600,
-                  name='127.0.0.1'):
+                  name='127.0.0.1', group=-1):
     with Hop(secured(ca.issue('IP:127.0.0.1'), *steps, ehlo=ehlo)) as h:
         path = os.path.join(ca.dir, 'credentials')
         with open(path, 'w') as f:
             f.write('# host user password\nother me wrong\n'
                     '[%s] you wrong\n[%s] me %s\n' % (name, name, password))
+        os.chown(path, -1, group)
         os.chmod(path, mode)
         r = carry('smtp+tls://me@' + h.where, credentials=path,
                   env={'SSL_CERT_FILE': ca.ca})
@@ -186,6 +187,14 @@ def auth(ca):
     t.ok(r.unreachable()[0] == '4.7.8' and 'owner or mode is not safe' in
          r.log and not h.heard, 'a password that others can read is not used',
          r.log)
+    h, r = with_password(ca, offer % b'PLAIN', [
+        lambda c: c.ask(b'235 2.7.0 welcome\r\n', plain)], mode=0o640,
+                         group=os.getegid())
+    t.equal(r.fates(), [(0, 'D', '2.0.0')], 'our group may read it')
+    if os.geteuid() == 0:
+        h, r = with_password(ca, offer % b'PLAIN', [], mode=0o640, group=99)
+        t.equal((r.unreachable()[0], h.heard), ('4.7.8', []),
+                'another group may not')
     h, r = with_password(ca, offer % b'PLAIN', [], name='127.0.0.9')
     t.equal((r.unreachable()[1].split(': ')[1], h.heard),
             ('no password for this user and host', []),

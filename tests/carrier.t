@@ -129,7 +129,7 @@ def not_possible():
         ('SIZE', b'250-x\r\n250 SIZE 20\r\n', dict(content=b'x\n' * 7),
          '5.3.4'),
         ('REQUIRETLS', b'250-x\r\n250 REQUIRETLS\r\n', dict(flags='t'),
-         '5.7.30'),
+         '5.7.10'),
     )
     for name, ehlo, more, status in rows:
         def talk(c):

@@ -2,37 +2,19 @@
 """DANE (RFC 7672) from the DNS to the handshake: domains of a signed DNS,
 exchangers on port 25 whose certificates fit their TLSA records or do not.
 A message that must not go out in clear stays here."""
-import hashlib
 import os
 import ssl
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 'lib'))
 import names                                                # noqa: E402
 from hop import (EHLO, GO, OK, Authority, Hop, carry,       # noqa: E402
-                 message)
+                 hashed, message)
 from postern import ROOT                                    # noqa: E402
 from tap import Tap, skip_all                               # noqa: E402
 
 PAST = '20200101000000Z', '20210101000000Z'
-
-
-def hashed(pem, what):
-    """SHA-256 of a certificate, or of its public key, in DER."""
-    if what == 'key':
-        key = subprocess.run(['openssl', 'x509', '-in', pem, '-noout',
-                              '-pubkey'], check=True,
-                             stdout=subprocess.PIPE).stdout
-        der = subprocess.run(['openssl', 'pkey', '-pubin', '-outform', 'DER'],
-                             input=key, check=True,
-                             stdout=subprocess.PIPE).stdout
-    else:
-        der = subprocess.run(['openssl', 'x509', '-in', pem, '-outform',
-                              'DER'], check=True,
-                             stdout=subprocess.PIPE).stdout
-    return hashlib.sha256(der).hexdigest()
 
 
 class Server:

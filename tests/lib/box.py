@@ -25,6 +25,9 @@ USERS = {
     'bob': (20002, '/bin/sh'),
     'carol': (20003, '/bin/sh'),
     'daemonish': (20004, '/usr/sbin/nologin'),
+    # of another mail system, for tests/lib/world.py
+    'postfix': (20025, '/usr/sbin/nologin'),
+    'postdrop': (20026, '/usr/sbin/nologin'),
 }
 
 MEMBERS = {'_postern': '_postern-queue'}

@@ -1,5 +1,6 @@
 """The other end of a carrier: servers that say what a test wants, and the
 tool that plays the pass (tests/tools/carry.c)."""
+import hashlib
 import os
 import re
 import shutil
@@ -129,10 +130,14 @@ class Hop:
             self.where = self.dir + '/s'
             self.sock.bind(self.where)
         else:
-            self.sock = socket.socket()
+            six = ':' in at[0]
+            self.sock = socket.socket(socket.AF_INET6 if six else
+                                      socket.AF_INET)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if six:
+                self.sock.setsockopt(41, 26, 1)     # not for IPv4 as well
             self.sock.bind(at)
-            self.where = '[%s]:%d' % self.sock.getsockname()
+            self.where = '[%s]:%d' % self.sock.getsockname()[:2]
         self.sock.listen(16)
         self.threads = []
         self.acceptor = threading.Thread(target=self.accept, daemon=True)
@@ -264,6 +269,22 @@ def openssl(*args, **more):
                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
 
 
+def hashed(pem, what):
+    """SHA-256 of a certificate, or of its public key, in DER."""
+    if what == 'key':
+        key = subprocess.run(['openssl', 'x509', '-in', pem, '-noout',
+                              '-pubkey'], check=True,
+                             stdout=subprocess.PIPE).stdout
+        der = subprocess.run(['openssl', 'pkey', '-pubin', '-outform', 'DER'],
+                             input=key, check=True,
+                             stdout=subprocess.PIPE).stdout
+    else:
+        der = subprocess.run(['openssl', 'x509', '-in', pem, '-outform',
+                              'DER'], check=True,
+                             stdout=subprocess.PIPE).stdout
+    return hashlib.sha256(der).hexdigest()
+
+
 class Authority:
     """An authority of our own and the certificates it issues."""
 
@@ -278,7 +299,7 @@ class Authority:
     def issue(self, name, *dates):
         """A server's context for a certificate of this subjectAltName; dates:
         notBefore and notAfter, as YYYYMMDDHHMMSSZ."""
-        base = os.path.join(self.dir, re.sub('[^a-z0-9]', '-', name) +
+        base = os.path.join(self.dir, re.sub('[^a-z0-9]', '-', name[:40]) +
                             str(len(os.listdir(self.dir))))
         with open(base + '.cnf', 'w') as f:
             f.write('subjectAltName=%s\n' % name)

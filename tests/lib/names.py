@@ -2,7 +2,8 @@
 
 World() writes the zones, signs them with ldns and serves all of them by nsd
 on one port, which serves as the resolver: a question is answered out of the
-zone that has it.  Proxy() stands before it, or before nothing, and may do to
+zone that has it.  A zone within another is delegated by that one's own NS
+records; what signs it stands there, too.  Proxy() stands before it, or before nothing, and may do to
 answers what an attacker would.
 """
 import atexit
@@ -62,25 +63,39 @@ def head(origin):
 
 class World:
     """zones: {name: (kind, text of its records)}; `changed` is a list of
-    (pattern, replacement) done to every zone after it was signed."""
+    (pattern, replacement) done to every zone after it was signed.  at: an
+    address and port of the server, which is started behind `prefix`."""
 
-    def __init__(self, zones, changed=()):
+    def __init__(self, zones, changed=(), at=None, prefix=()):
+        self.at = at or ('127.0.0.1', free_port())
+        self.prefix = list(prefix)
         self.dir = tempfile.mkdtemp(prefix='names-')
         os.chmod(self.dir, 0o755)   # for users that programs become
         atexit.register(self.end)
         self.server = None
         self.zones = zones
-        ds = [self._make(n, *z, changed) for n, z in zones.items()]
-        root = 'ns.root. A 127.0.0.1\n'
+        ds = {}
+        for n in sorted(zones, key=lambda n: -n.count('.')):
+            kind, text = zones[n]
+            ds[n] = self._make(n, kind, text + self._below(n, ds), changed)
+        root = 'ns.root. A %s\n' % self.at[0]
         root += ''.join('%s. NS ns.root.\n' % n for n, z in zones.items()
-                        if z[0] != PRIVATE and
-                        not any(n.endswith('.' + z) for z in zones))
-        self._make('.', SIGNED, root + ''.join(ds), ())
+                        if z[0] != PRIVATE and not self._parent(n))
+        self._make('.', SIGNED, root + self._below(None, ds), ())
         self.anchor = glob.glob(self.dir + '/root.key/K*.ds')[0]
         self.anchor_key = glob.glob(self.dir + '/root.key/K*.key')[0]
-        self.port = free_port()
-        self.resolver = '127.0.0.1:%d' % self.port
+        self.port = self.at[1]
+        self.resolver = '%s:%d' % self.at
         self._serve()
+
+    def _parent(self, name):
+        """The zone around it; None: the root."""
+        around = [z for z in self.zones if name.endswith('.' + z)]
+        return max(around, key=len) if around else None
+
+    def _below(self, name, ds):
+        """What `name` has to say of those who sign the zones in it."""
+        return ''.join(ds[n] for n in ds if self._parent(n) == name)
 
     def _path(self, name):
         return os.path.join(self.dir, 'root' if name == '.' else name)
@@ -123,20 +138,20 @@ class World:
     def _serve(self):
         conf = os.path.join(self.dir, 'nsd.conf')
         with open(conf, 'w') as f:
-            f.write('server:\n ip-address: 127.0.0.1@%d\n username: ""\n'
+            f.write('server:\n ip-address: %s@%d\n username: ""\n'
                     ' chroot: ""\n zonesdir: "%s"\n database: ""\n'
                     ' pidfile: "%s/pid"\n xfrdfile: "%s/xfrd"\n'
                     ' zonelistfile: "%s/list"\n xfrdir: "%s"\n'
                     ' server-count: 1\n rrl-ratelimit: 0\n'
                     'remote-control:\n control-enable: no\n'
-                    % ((self.port,) + 5 * (self.dir,)))
+                    % (self.at + 5 * (self.dir,)))
             for name in list(self.zones) + ['.']:
                 f.write('zone:\n name: "%s"\n zonefile: "%s"\n'
                         % (name, self._path(name)))
         log = open(os.path.join(self.dir, 'log'), 'w')
-        self.server = subprocess.Popen([nsd(), '-d', '-c', conf],
+        self.server = subprocess.Popen(self.prefix + [nsd(), '-d', '-c', conf],
                                        stdout=log, stderr=log)
-        if not until(lambda: answers(self.port)):
+        if not until(lambda: answers(self.port, self.at[0])):
             with open(log.name) as f:
                 raise RuntimeError('nsd: ' + f.read())
 
@@ -169,10 +184,10 @@ def question(name, kind=1):
             struct.pack('>2H', kind, 1))
 
 
-def answers(port):
+def answers(port, address='127.0.0.1'):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(0.2)
-        s.connect(('127.0.0.1', port))
+        s.connect((address, port))
         try:
             s.send(question('.', 2))
             return len(s.recv(4096)) > 12
@@ -189,10 +204,13 @@ def question_end(packet):
 
 class Proxy:
     """Answers UDP questions: reply(query, ask) returns the octets of the
-    answer, or None; ask(query) is what the server behind says."""
+    answer, or None; ask(query) is what the server behind says, on that port
+    of loopback or at (address, port)."""
 
     def __init__(self, reply, behind=None, at=('127.0.0.1', 0)):
         self.behind = behind
+        if isinstance(behind, int):
+            self.behind = ('127.0.0.1', behind)
         self.reply = reply
         self.asked = 0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -206,7 +224,7 @@ class Proxy:
     def _ask(self, query):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(5)
-            s.connect(('127.0.0.1', self.behind))
+            s.connect(self.behind)
             s.send(query)
             return s.recv(65535)
 

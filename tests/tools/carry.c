@@ -5,8 +5,7 @@
  *	carry KEY=VALUE...
  *
  *	hostname= domain= hop= (again for each) credentials= resolver=
- *	trust-anchor= loopback=yes
- *				the destination
+ *	trust-anchor=	the destination
  *	sender= envid= ret=F|H body=8|B flags=[sut]
  *	rcpt=ADDRESS[,NOTIFY[,ORCPT]] (again for each)
  *				a message's envelope
@@ -145,8 +144,6 @@ static bool set_destination(struct str key, const char *value)
 		destination.dns.resolver = value;
 	else if (str_eq(key, STR("trust-anchor")))
 		destination.dns.trust_anchor = value;
-	else if (str_eq(key, STR("loopback")))
-		destination.loopback_ok = true;
 	else
 		return false;
 	return true;

@@ -1,9 +1,9 @@
 /*
- * dnsq [-r RESOLVER] [-t ANCHOR] [-p auto|require|off] [-n HOSTNAME] [-o]
+ * dnsq [-r RESOLVER] [-t ANCHOR] [-p auto|require|off] [-n HOSTNAME]
  *	mx|addrs|tlsa|reach NAME...
  *
  * What sys/dns and sys/reach find, a line for each record and way, for
- * scripts.  reach: "hop:URL" is a configured next hop; -o: loopback is good.
+ * scripts.  reach: "hop:URL" is a configured next hop.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 	int option, e;
 
 	carrier.hostname = STR("self.example");
-	while ((option = getopt(argc, argv, "r:t:p:n:o")) != -1)
+	while ((option = getopt(argc, argv, "r:t:p:n:")) != -1)
 		switch (option) {
 		case 'r':
 			setup->resolver = optarg;
@@ -148,9 +148,6 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			carrier.hostname = str_of(optarg);
-			break;
-		case 'o':
-			carrier.loopback_ok = true;
 			break;
 		default:
 			return 64;

@@ -14,11 +14,11 @@ struct talk {
 	const char *name;
 	const char *bits; /* l: LMTP, t: TLS may, T: must, i: from the start,
 			   * a: a password, A: a token, n: a nameless user,
-			   * u: UTF-8 mail, 8: beyond ASCII, r: REQUIRETLS, d:
-			   * what DSN knows, w: the first recipient is not
-			   * wanted; of the sender, L: too long, c: a control;
-			   * of the first recipient, k: a control, y: not ASCII
-			   */
+			   * u: UTF-8 mail, 8: beyond ASCII, r: REQUIRETLS, v:
+			   * the server is known for sure, d: what DSN knows,
+			   * w: the first recipient is not wanted; of the
+			   * sender, 0: none, L: too long, c: a control; of the
+			   * first recipient, k: a control, y: not ASCII */
 	unsigned nrcpt;
 	const char *text; /* lines */
 	const char *told; /* "0D2.0.0 1N5.1.1"; then "end STATUS" */
@@ -140,9 +140,15 @@ static const struct talk talks[] = {
 	{ "just so large", "", 1, GREETING "<250-hi\n" "<250 SIZE 1000\n"
 	    ">MAIL FROM:<s@here.example> SIZE=1000\n" "<450 no\n" QUIT,
 	    "0L4.0.0" },
-	{ "no REQUIRETLS", "r", 1, GREETING "<250 hi\n" QUIT, "0N5.7.30" },
-	{ "REQUIRETLS in clear", "r", 1, GREETING "<250-hi\n"
-	    "<250 REQUIRETLS\n" QUIT, "0N5.7.30" },
+	{ "no REQUIRETLS", "irv", 1, GREETING "<250 hi\n" QUIT, "0N5.7.30" },
+	{ "REQUIRETLS in clear", "rv", 1, GREETING "<250-hi\n"
+	    "<250 REQUIRETLS\n" QUIT, "0N5.7.10" },
+	{ "REQUIRETLS of a stranger", "ir", 1, GREETING "<250-hi\n"
+	    "<250 REQUIRETLS\n" QUIT, "0N5.7.10" },
+	{ "a report goes without the promise", "irv0", 1, GREETING
+	    "<250 hi\n" ">MAIL FROM:<>\n" "<550 no\n" QUIT, "0N5.0.0" },
+	{ "a report does not go to a stranger", "ir0", 1, GREETING
+	    "<250 hi\n" QUIT, "0N5.7.10" },
 	{ "a reply ahead of its question", "", 1, "<220 hi\n" "<250 hi\n",
 	    "end 4.5.0" },
 	{ "a reply ahead of the content", "", 1, PIPELINING MAIL R0 ">DATA\n"
@@ -219,7 +225,7 @@ static const struct talk talks[] = {
 	{ "... is not told to others", "d", 1, GREETING "<250 hi\n" MAIL
 	    "<250 ok\n" R0 "<450 no\n" ">RSET\n" "<250 ok\n" QUIT,
 	    "0L4.0.0" },
-	{ "REQUIRETLS", "ir", 1, GREETING "<250-hi\n" "<250 REQUIRETLS\n"
+	{ "REQUIRETLS", "irv", 1, GREETING "<250-hi\n" "<250 REQUIRETLS\n"
 	    ">MAIL FROM:<s@here.example> REQUIRETLS\n" "<550 no\n" QUIT,
 	    "0N5.0.0" },
 	{ "a recipient who is not wanted", "w", 2, PIPELINING MAIL R1
@@ -421,11 +427,14 @@ static void run(const struct talk *t, bool slow)
 		       : has(t->bits, 'i') ? CLIENT_TLS_IS
 					   : CLIENT_TLS_NEVER,
 		.hostname = STR("here.example"),
+		.vouched = has(t->bits, 'v'),
 		.secret =
 		    has(t->bits, 'a') || has(t->bits, 'A') ? &secret : NULL,
 		.tell = tell };
 	bool good;
 
+	if (has(t->bits, '0'))
+		head.sender = STR("");
 	if (has(t->bits, 'c'))
 		head.sender = STR("s\r\nQUIT");
 	if (has(t->bits, 'L'))
