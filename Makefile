@@ -60,7 +60,7 @@ TOOLS   = $(patsubst %.c,$(B)/%,$(filter-out tests/tools/conquered%, \
 BOXES   = $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/*.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
-PROGS   = $(B)/smtpd $(B)/deliver
+PROGS   = $(B)/smtpd $(B)/deliver $(B)/sendmail
 ifndef STATIC	# its libraries are not made for musl
 PROGS  += $(B)/queue
 endif
@@ -70,6 +70,7 @@ all: $(PROGS)
 # The programs. Only queue links more than libc.
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
+$(B)/sendmail: $(B)/sendmail.o $(B)/libsys.a $(B)/libmail.a
 $(B)/queue:   $(B)/queue.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/queue: LIBS = $(QLIBS)
 
@@ -185,7 +186,7 @@ run:
 deps:
 	@scripts/deps.sh build check lint system bench peers
 
-# smtpd and deliver against musl, which comes without the kernel's headers.
+# smtpd, deliver and sendmail against musl, which comes without the kernel's headers.
 MULTI = $(shell $(HOSTCC) -print-multiarch)
 MUSL  = /usr/lib/$(subst gnu,musl,$(MULTI))
 GOAL  = all
@@ -201,7 +202,12 @@ D = $(DESTDIR)
 install: all
 	$(INSTALL) -d $D$(LIBEXEC) $D$(UNITDIR)-preset $D$(UNITDIR) \
 	  $D$(PREFIX)/lib/sysusers.d $D$(PREFIX)/lib/tmpfiles.d $D$(DOCDIR)
-	$(INSTALL) -m 755 $(PROGS) $D$(LIBEXEC)
+	$(INSTALL) -m 755 $(filter-out $(B)/sendmail,$(PROGS)) $D$(LIBEXEC)
+	$(INSTALL) -d $D$(PREFIX)/sbin $D$(PREFIX)/bin $D$(PREFIX)/lib
+	$(INSTALL) -m 755 $(B)/sendmail $D$(PREFIX)/sbin
+	ln -sfn ../sbin/sendmail $D$(PREFIX)/lib/sendmail
+	ln -sfn ../sbin/sendmail $D$(PREFIX)/bin/mailq
+	ln -sfn ../sbin/sendmail $D$(PREFIX)/bin/newaliases
 	$(INSTALL) -m 644 units/*.socket units/*.service units/*.timer \
 	  $D$(UNITDIR)
 	sed -i 's|/usr/libexec/postern|$(LIBEXEC)|' $D$(UNITDIR)/postern-*.service
@@ -214,6 +220,8 @@ install: all
 	  $(INSTALL) -D -m 644 $$m $D$(MANDIR)/man$${m##*.}/$${m##*/}; done
 uninstall:
 	rm -rf $D$(LIBEXEC) $D$(DOCDIR)
+	rm -f $D$(PREFIX)/sbin/sendmail $D$(PREFIX)/lib/sendmail \
+	  $D$(PREFIX)/bin/mailq $D$(PREFIX)/bin/newaliases
 	rm -f $D$(UNITDIR)/postern-* $D$(UNITDIR)-preset/90-postern.preset \
 	  $D$(PREFIX)/lib/sysusers.d/postern.conf \
 	  $D$(PREFIX)/lib/tmpfiles.d/postern.conf
