@@ -20,10 +20,12 @@
 #include "sys/listen.h"
 #include "sys/log.h"
 #include "sys/privilege.h"
+#include "sys/quota.h"
 #include "sys/runner.h"
 #include "sys/sandbox.h"
 #include "sys/spare.h"
 #include "sys/spool.h"
+#include "sys/staff.h"
 #include "sys/starter.h"
 #include "sys/wake.h"
 
@@ -193,6 +195,7 @@ static int run_listener(struct options *o)
 	}
 	if (privilege_drop("_postern") < 0)
 		return EX_CONFIG;
+	staff_learn();
 	return acceptor_run(&a, conf) < 0 ? EX_OSERR : 0;
 }
 
@@ -228,6 +231,11 @@ static int run_one(const struct options *o)
 	}
 	c.proxied = c.peer.kind == PEER_INET &&
 		    conf_has_net(&conf->proxy_networks, &c.peer.addr);
+	if (c.peer.kind != PEER_INET)
+		staff_learn();
+	if (c.peer.kind != PEER_INET && quota_gap(&conf->submission_rate))
+		log_note(LOGL_WARNING, "configuration",
+		    quota_gap(&conf->submission_rate));
 	conversation_attach(&c);
 	session(&c, lock_in(conf) == 0);
 	return 0;

@@ -25,6 +25,7 @@ static const struct {
 	{ VERDICT_LATER,	"4.2.2",	452 },	/* mailbox full */
 	{ VERDICT_LATER,	"4.3.1",	452 },	/* system full */
 	{ VERDICT_LATER,	"4.5.3",	452 },	/* too many recipients */
+	{ VERDICT_LATER,	"4.7.1",	450 },	/* too much from him */
 	{ VERDICT_LATER,	NULL,		451 },
 	{ VERDICT_FORWARD,	NULL,		451 },
 	{ VERDICT_NEVER,	"5.2.2",	552 },

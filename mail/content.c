@@ -7,6 +7,7 @@
 #include "mail/content.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* A Delivered-To of one of our mailboxes: the message was here before. */
 static bool is_ours(void *self, struct str value)
@@ -49,6 +50,12 @@ static void put_received(struct session *s)
 	trace_received(&s->content, &t);
 }
 
+/* RFC 6409 8: by those who have nobody else to do it. */
+static bool is_submission(const struct session *s)
+{
+	return s->set->local && !session_is_queue(s);
+}
+
 int content_open(struct session *s)
 {
 	struct str id;
@@ -62,7 +69,9 @@ int content_open(struct session *s)
 	s->opened = true;
 	s->fault = 0;
 	s->size_bytes = 0;
-	buf_clear(&s->content);
+	s->content = BUF(s->content_text);
+	if (is_submission(s))
+		s->content.cap -= SESSION_FIELDS;
 	data_init(&s->data, s->set->normalize ? DATA_NORMALIZE : 0);
 	header_init(&s->header, is_ours, s);
 	put_received(s);
@@ -83,6 +92,60 @@ static void write_out(struct session *s)
 	buf_clear(&s->content);
 }
 
+/* Date and Message-ID, where there are none. */
+static void put_missing(struct session *s, struct buf *b)
+{
+	char text[64];
+	struct buf date = BUF(text);
+	int offset_minutes;
+	int64_t now = s->host->now(s->host->self, &offset_minutes);
+
+	if (!s->header.date) {
+		date_put(&date, now, offset_minutes);
+		buf_putz(b, "Date: ");
+		buf_put(b, buf_str(&date));
+		buf_putc(b, '\n');
+	}
+	if (!s->header.message_id) {
+		buf_putz(b, "Message-ID: <");
+		buf_putz(b, s->id_text);
+		buf_putc(b, '@');
+		buf_put(b, s->set->hostname);
+		buf_putz(b, ">\n");
+	}
+}
+
+/*
+ * At the end of the header, `at` in content, where room was left for it.  A
+ * header that somebody vouches for stays as it is, and so does one that does
+ * not end as headers do.
+ */
+static void complete(struct session *s, size_t at)
+{
+	char text[SESSION_FIELDS];
+	struct buf b = BUF(text);
+
+	s->content.cap = sizeof(s->content_text);
+	if (s->header.is_signed || !s->header.blank)
+		return;
+	put_missing(s, &b);
+	if (b.full || b.n > s->content.cap - s->content.n)
+		return;
+	memmove(s->content.p + at + b.n, s->content.p + at, s->content.n - at);
+	memcpy(s->content.p + at, b.p, b.n);
+	s->content.n += b.n;
+}
+
+/* What came behind the first `from` octets, and may be a header. */
+static void read_header(struct session *s, size_t from)
+{
+	struct str new = str_skip(buf_str(&s->content), from);
+	size_t at = from + header_feed(&s->header, new);
+
+	if (s->header.over && is_submission(s))
+		complete(s, at);
+}
+
 /* Counts what came behind the first `from` octets, as the wire counts it. */
 static void look_at(struct session *s, size_t from)
 {
@@ -92,7 +155,6 @@ static void look_at(struct session *s, size_t from)
 
 	if (new.n == 0)
 		return;
-	header_feed(&s->header, new);
 	while (rest.n > 0) {
 		size_t lf = str_find(rest, '\n');
 
@@ -100,6 +162,8 @@ static void look_at(struct session *s, size_t from)
 		rest = str_skip(rest, lf + 1);
 	}
 	s->size_bytes += new.n + lines;
+	if (!s->header.over)
+		read_header(s, from);
 	if (is_lost(s))
 		buf_clear(&s->content);
 }
@@ -191,7 +255,11 @@ void content_commit(struct session *s, struct verdict *v)
 
 	data_finish(&s->data, &s->content);
 	look_at(s, from);
-	header_finish(&s->header);
+	if (!s->header.over) {
+		header_finish(&s->header);
+		if (is_submission(s))
+			complete(s, s->content.n);
+	}
 	if (!refusal(s, v))
 		s->host->commit(s->host->self, s, buf_str(&s->content), v);
 }

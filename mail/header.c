@@ -65,6 +65,12 @@ static void from(struct header *h, struct str value)
 	h->from = true;
 }
 
+static void signature(struct header *h, struct str value)
+{
+	(void)value;
+	h->is_signed = true;
+}
+
 /* The fields that mean something to a receiver. */
 static const struct field {
 	struct str name;
@@ -75,6 +81,9 @@ static const struct field {
 	{ { "Date", 4 }, date },
 	{ { "Message-ID", 10 }, message_id },
 	{ { "From", 4 }, from },
+	{ { "DKIM-Signature", 14 }, signature },
+	{ { "DomainKey-Signature", 19 }, signature },
+	{ { "ARC-Message-Signature", 21 }, signature },
 };
 
 /* A field name, RFC 5322 2.2: printable, no space. */
@@ -124,8 +133,10 @@ static bool line_start(const struct header *h)
 	return h->nline == 0 || h->line[h->nline - 1] == '\n';
 }
 
-void header_feed(struct header *h, struct str text)
+size_t header_feed(struct header *h, struct str text)
 {
+	size_t all = text.n;
+
 	while (!h->over && text.n > 0) {
 		size_t n = str_find(text, '\n');
 
@@ -134,19 +145,24 @@ void header_feed(struct header *h, struct str text)
 
 			if (h->nline > 0 && !folded)
 				look(h);
-			if (n == 0)
-				h->over = true;
+			if (n == 0 && !h->over)
+				h->over = h->blank = true;
 			if (h->over)
-				return;
+				break;
 		}
 		collect(h, str_head(text, n + 1));
 		text = str_skip(text, n + 1);
 	}
+	return all - text.n;
 }
 
 void header_finish(struct header *h)
 {
+	bool whole = line_start(h);
+
 	if (!h->over && h->nline > 0)
 		look(h);
+	if (!h->over)
+		h->blank = whole;
 	h->over = true;
 }

@@ -20,6 +20,8 @@ struct header {
 	bool over; /* the blank line, or a line that is no field */
 	bool loop; /* a limit above, or a Delivered-To of ours */
 	bool date, message_id, from; /* a field of that name was there */
+	bool is_signed;              /* ... or one that vouches for others */
+	bool blank; /* over as headers are: by a blank line, or the end */
 	/* True when this Delivered-To value is a recipient of this message. */
 	bool (*is_ours)(void *self, struct str value);
 	void *self;
@@ -31,8 +33,9 @@ struct header {
 void header_init(
     struct header *h, bool (*is_ours)(void *, struct str), void *self);
 
-/* The next octets of the content, LF line ends, in pieces of any size. */
-void header_feed(struct header *h, struct str text);
+/* The next octets of the content, LF line ends, in pieces of any size.  How
+ * many of them stand before the header's end, as far as it goes. */
+size_t header_feed(struct header *h, struct str text);
 
 /* No more octets: a field still being read is looked at. */
 void header_finish(struct header *h);

@@ -8,6 +8,7 @@
 const struct request_rule request_rules[] = {
 	/* letter fields fd	idle	open	answered content */
 	{ 'U',	1,	false,	true,	false,	true,	false },
+	{ 'A',	2,	false,	true,	false,	true,	false },
 	{ 'L',	4,	false,	true,	false,	true,	false },
 	{ 'R',	4,	false,	true,	true,	false,	false },
 	{ 'S',	3,	true,	false,	true,	true,	false },

@@ -6,6 +6,7 @@
  *
  *   to deliver                                       answer
  *   U uid                                            u name
+ *   A uid reverse-path                               a verdict name
  *   L flags local-part domain reverse-path           g mailboxes sender forwards,
  *                                                    then l verdict
  *   R flags local-part domain address                (none; one per recipient)
@@ -18,6 +19,9 @@
  *   address   as it goes into Delivered-To
  *   start     where in the file the message begins; 0: it is all of the file
  *   verdict   three fields: fate (D, L, N or F), status (5.1.1), text
+ *
+ * A asks whether this user may send as that address, text as above, and who he
+ * is; who cannot be looked up now has no name, and the verdict is L.
  *
  * L asks at RCPT whether the recipient can be had; F says that it leads to
  * addresses of other hosts, and only then g comes before: "1" if it leads to

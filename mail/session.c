@@ -384,20 +384,25 @@ struct str session_rcpt_owner(const struct session *s, unsigned i)
 	    r->nowner);
 }
 
-static bool is_queue(const struct session *s)
+bool session_is_queue(const struct session *s)
 {
+	struct str helo = str_at(s->helo, s->nhelo);
+
 	return s->set->local &&
-	       str_eqcase(str_at(s->helo, s->nhelo), STR(SESSION_QUEUE_HELO));
+	       (s->set->queue ||
+		   (s->set->queue_helo &&
+		       str_eqcase(helo, STR(SESSION_QUEUE_HELO))));
 }
 
 bool session_defers(const struct session *s)
 {
-	return s->set->local && !is_queue(s);
+	return s->set->local && !session_is_queue(s);
 }
 
 uint64_t session_size_limit(const struct session *s)
 {
-	return s->set->size_limit_bytes + (is_queue(s) ? SESSION_SLACK : 0);
+	return s->set->size_limit_bytes +
+	       (session_is_queue(s) ? SESSION_SLACK : 0);
 }
 
 /* A bare address gets our origin. */

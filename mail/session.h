@@ -23,14 +23,16 @@ enum {
 	SESSION_OUT = 4096,       /* replies not sent yet */
 	SESSION_REPLY_MAX = 1024, /* octets that one command may answer */
 	SESSION_ID_MAX = 32,
+	SESSION_FIELDS = 512,      /* room for Date and Message-ID */
 	SESSION_OWNERS_MAX = 15,   /* different ones of a message */
 	SESSION_SLACK = 64 * 1024, /* what is in the queue was small enough */
 	SESSION_ERRORS_MAX = 20,   /* refused commands, then 421 */
 	SESSION_JUNK_MAX = 100     /* commands that lead to no message */
 };
 
-/* How the queue pass greets on the unix socket: what cannot be settled now is
- * refused, for it is in a queue already. */
+/* How the queue pass greets on the unix socket, where its uid does not tell it
+ * from others: what cannot be settled now is refused, for it is in a queue
+ * already. */
 #define SESSION_QUEUE_HELO "queue.localhost"
 
 /* What the session is told once, before its first octet. */
@@ -43,6 +45,8 @@ struct session_setup {
 	bool inside;         /* may relay; unqualified addresses are good */
 	bool normalize;      /* bare-newline normalize */
 	bool piped;          /* no network: input may be sent ahead */
+	bool queue;          /* local: it is the queue pass ... */
+	bool queue_helo;     /* ... or it is when it greets like it */
 	struct netaddr peer; /* unless local */
 	uint32_t uid;
 	struct str user;
@@ -133,6 +137,11 @@ struct session_host {
 
 	/* Is there room for a message of so many octets (0: not declared)? */
 	bool (*has_room)(void *self, uint64_t size_bytes);
+
+	/* May this local user, who is not the queue pass, send as `from`?
+	 * Views in *v as above. */
+	void (*may_send)(
+	    void *self, const struct addr *from, struct verdict *v);
 };
 
 struct session {
@@ -218,6 +227,8 @@ struct str session_rcpt_owner(const struct session *s, unsigned i);
 void session_rcpt_addr(const struct session *s, unsigned i, struct addr *a);
 /* local@domain as it goes into Delivered-To, appended to b. */
 void session_rcpt_put(const struct session *s, unsigned i, struct buf *b);
+/* Is the client the queue pass? */
+bool session_is_queue(const struct session *s);
 /* Has the client no queue of his own, so that what cannot be settled now goes
  * into ours? */
 bool session_defers(const struct session *s);

@@ -73,6 +73,7 @@ void transaction_syntax(struct session *s, int rc, const char *path_status)
 void transaction_mail(struct session *s, struct str arg)
 {
 	struct mail_command m;
+	struct verdict v;
 	int rc = command_mail(arg, s->set->inside, &m);
 
 	if (rc != 0) {
@@ -84,10 +85,16 @@ void transaction_mail(struct session *s, struct str arg)
 		return;
 	}
 	if (!s->host->has_room(s->host->self, m.size_bytes)) {
-		struct verdict v = content_fault(-ENOSPC);
-
+		v = content_fault(-ENOSPC);
 		transaction_verdict(s, &v);
 		return;
+	}
+	if (s->set->local && !session_is_queue(s)) {
+		s->host->may_send(s->host->self, &m.from, &v);
+		if (v.kind != VERDICT_DONE) {
+			transaction_verdict(s, &v);
+			return;
+		}
 	}
 	s->mail = m;
 	if (m.envid.n > 0) {

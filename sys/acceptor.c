@@ -21,9 +21,12 @@
 
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/quota.h"
+#include "sys/reception.h"
 #include "sys/roster.h"
 #include "sys/spare.h"
 #include "sys/sandbox.h"
+#include "sys/staff.h"
 
 enum { FD_MARGIN = 256 };
 
@@ -35,7 +38,8 @@ static volatile sig_atomic_t must_stop, must_reap;
  */
 static struct own {
 	struct roster sessions;
-	struct pollfd polled[LISTEN_MAX + ROSTER_ASKING_MAX];
+	struct quota quota;
+	struct pollfd polled[LISTEN_MAX + ROSTER_MAX];
 } * own;
 
 static struct {
@@ -142,7 +146,7 @@ static const char *limit_hit(
 	if (all->n - all->nlocal >= c->connection_limit)
 		return "421 4.3.2 too many connections, try later\r\n";
 	if (proxied)
-		return all->nasking < ROSTER_ASKING_MAX
+		return all->nunknown < ROSTER_UNKNOWN_MAX
 			   ? NULL
 			   : "421 4.3.2 too many connections, try later\r\n";
 	if (roster_of_source(all, &source) >= c->source_limit)
@@ -150,18 +154,28 @@ static const char *limit_hit(
 	return NULL;
 }
 
+/* A user whose messages have a limit. */
+static bool is_counted(const struct peer *p)
+{
+	const struct conf_rate *r = &state.conf->submission_rate;
+
+	return p->kind != PEER_INET && (r->messages > 0 || r->octets > 0) &&
+	       !staff_is_own(p->uid);
+}
+
 /* To the spare, or to one made now: there may be none, or it has just died. */
 static void start_session(
     struct acceptor *a, int client, const struct peer *p, bool proxied)
 {
+	bool asks = proxied || is_counted(p);
 	struct spare *s = &state.spare;
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (s->pid == 0 && spare_start(s, state.conf, a->serve) < 0)
 			break;
-		if (spare_give(s, p, proxied, client) < 0)
+		if (spare_give(s, p, asks, client) < 0)
 			continue;
-		roster_add(&own->sessions, s->pid, p, proxied ? s->fd : -1);
+		roster_add(&own->sessions, s->pid, p, asks ? s->fd : -1);
 		s->pid = 0;
 		close(client);
 		return;
@@ -188,6 +202,40 @@ static void admit(struct member *k)
 		(void)send(k->ask_fd, &verdict, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	roster_answered(&own->sessions, k);
+}
+
+/* A local session begins a message, and asks, or tells how large it was. */
+static void count(struct member *k)
+{
+	static const struct conf_rate none;
+	const struct conf_rate *r =
+	    state.conf ? &state.conf->submission_rate : &none;
+	int64_t now_us = io_now_ms() * 1000;
+	char answer = RECEPTION_GO;
+	uint64_t octets;
+	ssize_t n = recv(k->ask_fd, &octets, sizeof(octets), MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n == (ssize_t)sizeof(octets)) {
+		quota_pay(&own->quota, r, k->uid, octets, now_us);
+		return;
+	}
+	if (n != 1) {
+		roster_answered(&own->sessions, k);
+		return;
+	}
+	switch (quota_begin(&own->quota, r, k->uid, now_us)) {
+	case QUOTA_MESSAGES:
+		answer = RECEPTION_MESSAGES;
+		break;
+	case QUOTA_OCTETS:
+		answer = RECEPTION_OCTETS;
+		break;
+	default:
+		break;
+	}
+	(void)send(k->ask_fd, &answer, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* What tells one state of a file from another. */
@@ -280,9 +328,14 @@ static bool turn(struct acceptor *a, const sigset_t *while_waiting, int wait_s)
 	served = ready > 0 ? (unsigned)ready : 0;
 	if (must_reap)
 		reap();
-	for (unsigned i = 0; all->nasking > 0 && i < all->n; i++)
-		if (all->member[i].ask_fd >= 0)
-			admit(&all->member[i]);
+	for (unsigned i = nlisten; i < n && ready > 0; i++) {
+		struct member *k = roster_asking(all, p[i].fd);
+
+		if (p[i].revents != 0 && k && k->local)
+			count(k);
+		else if (p[i].revents != 0 && k)
+			admit(k);
+	}
 	for (unsigned i = 0; i < nlisten && served > 0; i++)
 		if (p[i].revents != 0) {
 			accept_one(a, &a->listeners->v[i]);
@@ -387,7 +440,8 @@ int acceptor_run(struct acceptor *a, const struct conf *conf)
 			continue;
 		if (state.spare.pid > 0)
 			spare_end(&state.spare);
-		else if (own->sessions.n == 0)
+		else if (own->sessions.n == 0 &&
+			 quota_is_clear(&own->quota, io_now_ms() * 1000))
 			return 0;
 	}
 	wind_up(a, &while_waiting);

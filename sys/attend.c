@@ -42,13 +42,17 @@ static void reply(struct poller *p, unsigned c, struct str record)
 		ready(p, c);
 }
 
-static void reply_verdict(struct poller *p, unsigned c, const struct verdict *v)
+/* To L, or to A: whoever he is. */
+static void reply_verdict(
+    struct poller *p, unsigned c, char letter, const struct verdict *v)
 {
 	char text[REQUEST_MAX];
 	struct buf b = BUF(text);
 
-	request_begin(&b, 'l');
+	request_begin(&b, letter == 'A' ? 'a' : 'l');
 	verdict_put(&b, v);
+	if (letter == 'A')
+		request_field(&b, STR(""));
 	reply(p, c, buf_str(&b));
 }
 
@@ -151,7 +155,7 @@ static void use_verdict(struct poller *p, unsigned c, const struct request *r,
 	else if (r->letter == 'R')
 		pass_verdict(p, c, r->field[3], v);
 	else
-		reply_verdict(p, c, v);
+		reply_verdict(p, c, r->letter, v);
 }
 
 /* For L: where else it leads, before the verdict. */
@@ -209,7 +213,7 @@ static void use_plan(
 	if (lookup && forward && !tell_forwards(p, c, &parsed))
 		poller_end(p, c, "does not take its answers");
 	else if (lookup)
-		reply_verdict(p, c, &parsed.verdict);
+		reply_verdict(p, c, r->letter, &parsed.verdict);
 	else if (!forward)
 		pass_rcpt(p, c, r->field[3], plan);
 	else if (parsed.boxes.n > 0 && are_queued(r, &parsed))
@@ -218,25 +222,32 @@ static void use_plan(
 		pass_verdict(p, c, r->field[3], &parsed.verdict);
 }
 
+/* About a user of ours, not a recipient. */
+static bool is_about_user(char letter)
+{
+	return letter == 'U' || letter == 'A';
+}
+
 void attend_answer(
     struct poller *p, unsigned c, struct str question, struct str answer)
 {
-	struct request r, u;
+	struct request r, told;
 
 	if (request_parse(question, &r) != 0)
 		return;
 	if (answer.n < 2)
 		use_verdict(p, c, &r, &failed);
-	else if (r.letter != 'U')
+	else if (!is_about_user(r.letter))
 		use_plan(p, c, &r, str_skip(answer, 1));
-	else if (request_answer(answer, 'u', 1, &u) == 0)
+	else if (request_answer(answer, r.letter == 'U' ? 'u' : 'a',
+		     r.letter == 'U' ? 1 : 4, &told) == 0)
 		reply(p, c, answer);
 	else
 		use_verdict(p, c, &r, &failed);
 }
 
 /*
- * Does what U, L or R asks for, as far as workers are to be had.  False when
+ * Does what U, A, L or R asks for, as far as workers are to be had.  False when
  * it would have to wait for one; with `last`, it is refused instead.
  */
 static bool serve(struct poller *p, unsigned c, const struct request *r,
@@ -256,7 +267,7 @@ static bool serve(struct poller *p, unsigned c, const struct request *r,
 		ready(p, c);
 		return true;
 	}
-	if (r->letter != 'U' && cache_get(r, p->now_ms, &plan)) {
+	if (!is_about_user(r->letter) && cache_get(r, p->now_ms, &plan)) {
 		use_plan(p, c, r, plan);
 		return true;
 	}
@@ -356,6 +367,9 @@ static bool is_sane(const struct poller *p, const struct request *r)
 	switch (r->letter) {
 	case 'U':
 		return str_u64(r->field[0], &n) == 0 && n <= UINT32_MAX;
+	case 'A':
+		return str_u64(r->field[0], &n) == 0 && n <= UINT32_MAX &&
+		       is_text(r->field[1], ADDR_TEXT_MAX);
 	case 'S':
 		return str_u64(r->field[0], &n) == 0 && n <= INT64_MAX &&
 		       str_u64(r->field[1], &n) == 0 && n <= size_max(p) &&

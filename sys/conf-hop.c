@@ -4,8 +4,7 @@
  */
 #include "sys/conf-key.h"
 
-/* A hop over a copy of its text, which it points into. */
-static const char *take_hop(struct conf *c, struct str v, struct hop *hop)
+const char *conf_hop(struct conf *c, struct str v, struct hop *hop)
 {
 	const char *why = NULL;
 	struct str kept;
@@ -27,7 +26,7 @@ const char *conf_take_hops(struct conf *c, const struct key *k, struct str v)
 
 		if (h->n == CONF_HOPS_MAX)
 			return "too many next hops";
-		wrong = take_hop(c, word, &h->v[h->n]);
+		wrong = conf_hop(c, word, &h->v[h->n]);
 		if (wrong)
 			return wrong;
 		h->n++;
@@ -56,7 +55,7 @@ const char *conf_take_route(struct conf *c, const struct key *k, struct str v)
 			return "too many next hops";
 		if (!conf_keep(c, buf_str(&b), &r->v[r->n].domain))
 			return "no room";
-		wrong = take_hop(c, word, &r->v[r->n].hop);
+		wrong = conf_hop(c, word, &r->v[r->n].hop);
 		if (wrong)
 			return wrong;
 		r->n++;

@@ -30,6 +30,9 @@ const char *conf_number(
 
 /* sys/conf-switch.c: on or off, a bool. */
 const char *conf_take_switch(struct conf *, const struct key *, struct str);
+/* A hop over a copy of its text, which it points into.  NULL or what is
+ * wrong. */
+const char *conf_hop(struct conf *c, struct str v, struct hop *hop);
 
 /* The takers of sys/conf-hop.c. */
 const char *conf_take_hops(struct conf *, const struct key *, struct str);
@@ -37,5 +40,11 @@ const char *conf_take_route(struct conf *, const struct key *, struct str);
 const char *conf_take_retry(struct conf *, const struct key *, struct str);
 const char *conf_take_dnssec(struct conf *, const struct key *, struct str);
 const char *conf_take_server(struct conf *, const struct key *, struct str);
+
+/* The takers of sys/conf-sender.c. */
+const char *conf_take_trust(struct conf *, const struct key *, struct str);
+const char *conf_take_rate(struct conf *, const struct key *, struct str);
+const char *conf_take_masquerade(struct conf *, const struct key *, struct str);
+const char *conf_take_sender(struct conf *, const struct key *, struct str);
 
 #endif

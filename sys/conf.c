@@ -253,6 +253,11 @@ static const struct key keys[] = {
 	{ "minimum-uid",	take_count,	AT(minimum_uid), 1, 1u << 30, false },
 	{ "smarthost",		conf_take_hops,	AT(smarthost), 0, 0, false },
 	{ "route",		conf_take_route, AT(routes), 0, 0, true },
+	{ "masquerade",		conf_take_masquerade, AT(masquerades), 0, 0, true },
+	{ "smarthost-for",	conf_take_sender, AT(senders), 0, 0, true },
+	{ "trusted-users",	conf_take_trust, AT(trusted_users), 0, 0, true },
+	{ "sender-map",		take_path,	AT(sender_map), 0, 0, false },
+	{ "submission-rate",	conf_take_rate,	AT(submission_rate), 1, 8640000, false },
 	{ "credentials",	take_path,	AT(credentials), 0, 0, false },
 	{ "retry",		conf_take_retry, AT(retry), 1, 604800, false },
 	{ "queue-lifetime",	take_duration,	AT(retry.lifetime_s), 0, 8640000, false },
@@ -381,6 +386,7 @@ static void defaults_after(struct conf *c, const bool seen[NKEYS])
 		c->local_domains.v[0] = c->hostname;
 		c->local_domains.v[1] = STR("localhost");
 	}
+	c->trusted_users.system |= !was_given(seen, "trusted-users");
 	if (!was_given(seen, "relay-networks")) {
 		c->relay_networks.n = 2;
 		(void)net_parse(STR("127.0.0.0/8"), &c->relay_networks.v[0]);

@@ -18,7 +18,9 @@ enum {
 	CONF_LIST_MAX = 256,       /* entries of one list key */
 	CONF_HOPS_MAX = 16,        /* next hops of one destination */
 	CONF_ROUTES_MAX = 256,
-	CONF_HOST_MAX = 256
+	CONF_HOST_MAX = 256,
+	CONF_MASQUERADES_MAX = 32,
+	CONF_SENDERS_MAX = 128 /* next hops of smarthost-for */
 };
 
 enum conf_mailbox { MAILBOX_MAILDIR, MAILBOX_MBOX, MAILBOX_LMTP };
@@ -47,6 +49,38 @@ struct conf_routes {
 	} v[CONF_ROUTES_MAX];
 };
 
+/* Whose reverse-paths are believed. */
+struct conf_trust {
+	bool everyone, system;
+	unsigned n;
+	struct str v[CONF_LIST_MAX]; /* names and uids */
+};
+
+/* So many, or so many octets, in a time; 0: no limit. */
+struct conf_rate {
+	uint64_t messages, octets;
+	unsigned messages_s, octets_s;
+};
+
+/* What senders become on the way out; `every`: over any smarthost. */
+struct conf_masquerades {
+	unsigned n;
+	struct {
+		struct str address; /* local@domain or @domain */
+		bool every;
+		struct hop hop;
+	} v[CONF_MASQUERADES_MAX];
+};
+
+/* Of the same sender: in order of preference. */
+struct conf_senders {
+	unsigned n;
+	struct {
+		struct str sender; /* local@domain or @domain */
+		struct hop hop;
+	} v[CONF_SENDERS_MAX];
+};
+
 /* Views live as long as the struct; constant paths are NUL-terminated. */
 struct conf {
 	struct str hostname; /* A-label */
@@ -67,9 +101,15 @@ struct conf {
 	unsigned connection_limit, source_limit, local_connection_limit;
 	unsigned command_timeout_s; /* RFC 5321 4.5.3.2.7 */
 	unsigned minimum_uid;       /* mailboxes of ids below: never */
+	/* local submission */
+	struct conf_trust trusted_users;
+	const char *sender_map; /* NULL: none */
+	struct conf_rate submission_rate;
 	/* mail for other hosts */
 	struct conf_hops smarthost;
 	struct conf_routes routes;
+	struct conf_masquerades masquerades;
+	struct conf_senders senders;
 	const char *credentials; /* NULL: none given */
 	struct retry retry;
 	unsigned concurrency, destination_concurrency;

@@ -22,6 +22,7 @@
 #include "sys/log.h"
 #include "sys/reception.h"
 #include "sys/sandbox.h"
+#include "sys/staff.h"
 
 enum {
 	INPUT_MAX = 64 * 1024,
@@ -355,6 +356,7 @@ static void set_up(struct talk *t, struct conversation *c)
 	t->c = c;
 	t->reception.conf = conf;
 	t->reception.peer = c->peer;
+	t->reception.counted = c->asks_parent && !c->proxied;
 	t->reception.in = c->in;
 	t->reception.session = &t->session;
 	reception_host(&t->reception, &t->host);
@@ -369,9 +371,11 @@ static void set_up(struct talk *t, struct conversation *c)
 		.peer = c->peer.addr,
 		.uid = c->peer.uid,
 	};
-	if (t->reception.set.local)
+	if (t->reception.set.local) {
 		t->reception.set.inside = true;
-	else if (!c->proxied) {
+		t->reception.set.queue = staff_is_queue(c->peer.uid);
+		t->reception.set.queue_helo = staff_is_own(c->peer.uid);
+	} else if (!c->proxied) {
 		t->reception.set.inside =
 		    conf_has_net(&conf->relay_networks, &c->peer.addr);
 		t->reception.set.normalize =

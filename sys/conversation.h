@@ -21,7 +21,7 @@ struct conversation {
 	struct peer peer;
 	int in, out;
 	bool proxied;     /* a PROXY header comes first */
-	bool asks_parent; /* SANDBOX_PARENT_FD judges its address */
+	bool asks_parent; /* SANDBOX_PARENT_FD judges its address, or counts */
 };
 
 /* Before the lock-down: signals. */
@@ -37,7 +37,7 @@ void conversation_run(struct conversation *c);
 void conversation_deny(
     struct conversation *c, const char *status, const char *text);
 
-/* What the parent hears about a proxied client and says to it. */
+/* What the parent hears about a proxied client (its address) or says to it. */
 enum { CONVERSATION_ADMIT = 'y', CONVERSATION_DENY = 'n' };
 
 #endif

@@ -297,3 +297,29 @@ struct str courier_user(uint32_t uid)
 		return STR("");
 	return r.field[0];
 }
+
+void courier_sender(
+    uint32_t uid, struct str from, struct verdict *v, struct str *name)
+{
+	static const struct verdict unknown = { VERDICT_LATER, { "4.3.0", 5 },
+		{ "who you are cannot be looked up now, try again later",
+		    52 } };
+	struct buf b = BUF(record);
+	int64_t deadline_ms = io_now_ms() + LOOKUP_MS;
+	struct request r;
+
+	*v = unknown;
+	*name = STR("");
+	request_begin(&b, 'A');
+	put_number(&b, uid);
+	request_field(&b, from);
+	if (send_record(&b, STR(""), -1, deadline_ms) != 0 ||
+	    receive('a', 4, &r, deadline_ms) != 0)
+		return;
+	if (verdict_get(&r, v) == 0 && v->kind != VERDICT_FORWARD) {
+		*name = r.field[3];
+		return;
+	}
+	*v = unknown;
+	(void)broken("answer", EBADMSG);
+}

@@ -49,6 +49,13 @@ void courier_store(const struct session *s, unsigned flags,
     void (*each)(void *self, unsigned rcpt, const struct verdict *v, bool lost),
     void *self, struct verdict *v);
 
+/*
+ * May this user send as `from`, text as session_given_put writes it?  *v and
+ * *name (empty when unknown) are views as above.
+ */
+void courier_sender(
+    uint32_t uid, struct str from, struct verdict *v, struct str *name);
+
 /* The name of a uid, a view as above; empty when unknown. */
 struct str courier_user(uint32_t uid);
 

@@ -86,7 +86,8 @@ static void remember(
 	struct plan plan;
 
 	if (request_parse(str_at(l->question, l->nquestion), &r) == 0 &&
-	    r.letter != 'U' && plan_get(str_skip(answer, 1), &plan) == 0 &&
+	    (r.letter == 'L' || r.letter == 'R') &&
+	    plan_get(str_skip(answer, 1), &plan) == 0 &&
 	    plan.lasting)
 		cache_put(&r, l->age, p->now_ms, str_skip(answer, 1));
 }

@@ -12,16 +12,18 @@
 #include "sys/plan.h"
 #include "sys/recipients.h"
 #include "sys/reload.h"
+#include "sys/submitter.h"
 
 static char aliases_text[ALIASES_TEXT_MAX];
 static char include_text[ALIASES_INCLUDE_MAX];
 static char users_text[USERS_TEXT_MAX];
 static char recipients_text[RECIPIENTS_TEXT_MAX];
+static char senders_text[SUBMITTER_TEXT_MAX];
 static char boxes_text[PLAN_MAX];
 static char forwards_text[REQUEST_FORWARDS_MAX];
 static char answer_text[PLAN_MAX];
 static struct reload conf;
-static struct text recipients;
+static struct text recipients, senders;
 
 static void setup(struct expand *x, const struct identity *self)
 {
@@ -33,6 +35,7 @@ static void setup(struct expand *x, const struct identity *self)
 	x->boxes = BUF(boxes_text);
 	x->forwards = BUF(forwards_text);
 	recipients.b = BUF(recipients_text);
+	senders.b = BUF(senders_text);
 }
 
 /*
@@ -47,17 +50,37 @@ static void configure(struct expand *x)
 	if (x->users.minimum_uid < conf.now->minimum_uid)
 		x->users.minimum_uid = conf.now->minimum_uid;
 	x->users.file.read = x->aliases.read = recipients.read = false;
+	senders.read = false;
 }
 
-static void answer_user(struct str uid, struct buf *b)
+static void answer_user(const struct expand *x, struct str uid, struct buf *b)
 {
 	char text[USERS_NAME_MAX];
 	struct buf name = BUF(text);
 	uint64_t n;
 
 	if (str_u64(uid, &n) == 0 && n < (uid_t)-1)
-		users_name((uid_t)n, &name);
+		(void)users_name(&x->users, (uid_t)n, &name);
 	request_begin(b, 'u');
+	request_field(b, name.full ? STR("") : buf_str(&name));
+}
+
+/* A uid and the reverse-path that he gives. */
+static void answer_sender(
+    const struct expand *x, const struct request *r, struct buf *b)
+{
+	static const struct verdict unconfigured = { VERDICT_LATER,
+		{ "4.3.5", 5 }, { "the configuration is broken", 27 } };
+	char text[USERS_NAME_MAX], reason[REQUEST_TEXT_MAX];
+	struct buf name = BUF(text), why = BUF(reason);
+	struct verdict v = unconfigured;
+	uint64_t uid;
+
+	if (conf.now && str_u64(r->field[0], &uid) == 0 && uid < (uid_t)-1)
+		submitter_judge(&x->users, &senders, (uint32_t)uid, r->field[1],
+		    &name, &why, &v);
+	request_begin(b, 'a');
+	verdict_put(b, &v);
 	request_field(b, name.full ? STR("") : buf_str(&name));
 }
 
@@ -113,7 +136,9 @@ void lookup_serve(int sock, const char *conf_path, const struct identity *self)
 		if (request_parse(buf_str(&in), &r) != 0)
 			return;
 		if (r.letter == 'U')
-			answer_user(r.field[0], &out);
+			answer_user(&x, r.field[0], &out);
+		else if (r.letter == 'A')
+			answer_sender(&x, &r, &out);
 		else
 			answer_plan(&x, &r, &out);
 		alarm(0);

@@ -12,7 +12,7 @@ enum { LOOKUP_DEADLINE_S = 30 }; /* for one question */
 
 /*
  * Serves a SEQPACKET socket until it ends, then returns.  A question is a
- * record U, L or R of mail/request.h; the answer is "u" name, or "p" and a
+ * record U, A, L or R of mail/request.h; the answer is as there, or "p" and a
  * plan (L and R alike).  A question that takes longer than the deadline ends
  * the process by SIGALRM.
  */

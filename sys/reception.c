@@ -8,8 +8,15 @@
 #include <poll.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sys/courier.h"
+#include "sys/io.h"
+#include "sys/sandbox.h"
+#include "sys/staff.h"
+#include "sys/trust.h"
+
+enum { COUNT_MS = 10 * 1000 }; /* for the accept loop to answer */
 
 void reception_put_peer(struct log *l, const struct reception *r)
 {
@@ -74,15 +81,100 @@ static void host_lookup(
 }
 
 /* Received names the user of a local client; he is asked for but once. */
-static void learn_user(struct reception *r)
+static void keep_user(struct reception *r, struct str name)
 {
-	struct str name;
-
-	if (!r->set.local || r->set.user.n > 0)
-		return;
-	name = str_head(courier_user(r->set.uid), RECEPTION_USER_MAX);
+	name = str_head(name, RECEPTION_USER_MAX);
 	memcpy(r->user, name.p, name.n);
 	r->set.user = str_at(r->user, name.n);
+	r->knows_user = true;
+}
+
+static void learn_user(struct reception *r)
+{
+	if (r->set.local && !r->knows_user)
+		keep_user(r, courier_user(r->set.uid));
+}
+
+static bool is_granted(const struct reception *r, struct str from)
+{
+	return from.n == 0 || staff_is_own(r->set.uid) ||
+	       trust_uid(r->conf, r->set.uid) ||
+	       str_eq(from, str_at(r->granted, r->ngranted));
+}
+
+/* "4.7.1 alice has sent as much as submission-rate 100/3600s allows" */
+static void refuse_more(
+    struct reception *r, enum reception_count why, struct verdict *v)
+{
+	static char text[REQUEST_TEXT_MAX];
+	const struct conf_rate *rate = &r->conf->submission_rate;
+	bool messages = why == RECEPTION_MESSAGES;
+	struct buf b = BUF(text);
+
+	buf_putz(&b, "uid ");
+	buf_u64(&b, r->set.uid);
+	buf_putz(&b, " has reached submission-rate: ");
+	buf_u64(&b, messages ? rate->messages : rate->octets);
+	buf_putz(&b, messages ? " messages in " : " octets in ");
+	buf_u64(&b, messages ? rate->messages_s : rate->octets_s);
+	buf_putz(&b, " seconds; try again later");
+	*v = (struct verdict){ VERDICT_LATER, STR("4.7.1"), buf_str(&b) };
+}
+
+/* The accept loop counts for all sessions of a user. */
+static void ask_to_begin(struct reception *r, struct verdict *v)
+{
+	char answer = RECEPTION_GO;
+
+	if (io_send_record(SANDBOX_PARENT_FD, str_at(&answer, 1), -1) < 0 ||
+	    io_wait_read(SANDBOX_PARENT_FD, io_now_ms() + COUNT_MS) < 0 ||
+	    read(SANDBOX_PARENT_FD, &answer, 1) != 1) {
+		*v = (struct verdict){ VERDICT_LATER, STR("4.3.0"),
+			STR("your messages cannot be counted now") };
+		return;
+	}
+	if (answer != RECEPTION_GO)
+		refuse_more(r, (enum reception_count)answer, v);
+}
+
+static void tell_size(const struct session *s)
+{
+	uint64_t octets = s->size_bytes;
+
+	(void)io_send_record(SANDBOX_PARENT_FD,
+	    str_at((const char *)&octets, sizeof(octets)), -1);
+}
+
+/* Deliver is asked about those alone whom their number does not tell, and
+ * once for mail after mail of the same sender. */
+static void may_send_as(
+    struct reception *r, const struct addr *from, struct verdict *v)
+{
+	char text[ADDR_TEXT_MAX];
+	struct buf b = BUF(text);
+	struct str name;
+
+	*v = (struct verdict){ VERDICT_DONE, STR("2.1.0"), STR("") };
+	addr_put(&b, from);
+	if (is_granted(r, buf_str(&b)))
+		return;
+	courier_sender(r->set.uid, buf_str(&b), v, &name);
+	if (v->kind != VERDICT_LATER && !r->knows_user)
+		keep_user(r, name);
+	if (v->kind != VERDICT_DONE)
+		return;
+	memcpy(r->granted, b.p, b.n);
+	r->ngranted = b.n;
+}
+
+static void host_may_send(
+    void *self, const struct addr *from, struct verdict *v)
+{
+	struct reception *r = self;
+
+	may_send_as(r, from, v);
+	if (v->kind == VERDICT_DONE && r->counted)
+		ask_to_begin(r, v);
 }
 
 static int host_open(void *self, struct str *id)
@@ -135,6 +227,8 @@ static void host_commit(
 	struct reception *r = self;
 
 	custody_commit(&r->custody, s, rest, v);
+	if (v->kind == VERDICT_DONE && r->counted)
+		tell_size(s);
 }
 
 static void host_close(void *self)
@@ -202,5 +296,6 @@ void reception_host(struct reception *r, struct session_host *h)
 		.now = host_now,
 		.refused = host_refused,
 		.has_room = host_has_room,
+		.may_send = host_may_send,
 	};
 }

@@ -14,6 +14,16 @@
 
 enum { RECEPTION_USER_MAX = 64 };
 
+/*
+ * What the accept loop hears of a local session: one octet before each
+ * message, which it answers, and the size (uint64_t) of each that was taken.
+ */
+enum reception_count {
+	RECEPTION_GO = 'g',
+	RECEPTION_MESSAGES = 'm', /* too many */
+	RECEPTION_OCTETS = 'o'    /* too many */
+};
+
 struct reception {
 	const struct conf *conf;
 	struct peer peer;
@@ -21,7 +31,11 @@ struct reception {
 	struct session *session;
 	struct session_setup set;
 	char user[RECEPTION_USER_MAX]; /* set.user points here */
-	struct custody custody;        /* of the message at hand */
+	bool counted;                  /* by the accept loop */
+	bool knows_user;               /* ... and there may be no name */
+	size_t ngranted;               /* the reverse-path that was good */
+	char granted[ADDR_TEXT_MAX];
+	struct custody custody; /* of the message at hand */
 };
 
 /* Fills in *h to serve r->session; conf, peer, in and set are given. */

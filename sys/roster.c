@@ -12,12 +12,13 @@ void roster_add(struct roster *r, pid_t pid, const struct peer *p, int ask_fd)
 
 	*m = (struct member){ .pid = pid,
 		.local = p->kind != PEER_INET,
-		.unknown = ask_fd >= 0,
+		.unknown = ask_fd >= 0 && p->kind == PEER_INET,
 		.ask_fd = ask_fd,
 		.uid = p->uid,
 		.source = netaddr_source(&p->addr) };
 	r->nlocal += m->local;
-	r->nasking += m->unknown;
+	r->nunknown += m->unknown;
+	r->nasking += ask_fd >= 0;
 }
 
 void roster_answered(struct roster *r, struct member *m)
@@ -27,6 +28,15 @@ void roster_answered(struct roster *r, struct member *m)
 	close(m->ask_fd);
 	m->ask_fd = -1;
 	r->nasking--;
+	r->nunknown -= !m->local;
+}
+
+struct member *roster_asking(struct roster *r, int ask_fd)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->member[i].ask_fd == ask_fd)
+			return &r->member[i];
+	return NULL;
 }
 
 void roster_remove(struct roster *r, pid_t pid)

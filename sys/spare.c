@@ -17,7 +17,7 @@
 /* From one image of the program to itself: as it lies in memory. */
 struct call {
 	struct peer peer;
-	bool proxied;
+	bool asks;
 };
 
 /* --- the accept loop ---------------------------------------------------- */
@@ -84,19 +84,19 @@ void spare_end(struct spare *s)
 	s->pid = 0;
 }
 
-int spare_give(struct spare *s, const struct peer *p, bool proxied, int client)
+int spare_give(struct spare *s, const struct peer *p, bool asks, int client)
 {
 	struct call call;
 	int rc;
 
 	memset(&call, 0, sizeof(call));
 	call.peer = *p;
-	call.proxied = proxied;
+	call.asks = asks;
 	rc = io_send_record(
 	    s->fd, str_at((const char *)&call, sizeof(call)), client);
 	if (rc < 0)
 		spare_end(s);
-	else if (!proxied)
+	else if (!asks)
 		close(s->fd);
 	return rc;
 }
@@ -124,8 +124,9 @@ static int take(struct conversation *c)
 	memcpy(&call, text, sizeof(call));
 	c->out = c->in;
 	c->peer = call.peer;
-	c->proxied = c->asks_parent = call.proxied;
-	if (!call.proxied)
+	c->asks_parent = call.asks;
+	c->proxied = call.asks && call.peer.kind == PEER_INET;
+	if (!call.asks)
 		close(SANDBOX_PARENT_FD);
 	return 0;
 }

@@ -26,10 +26,11 @@ int spare_start(struct spare *s, const struct conf *conf,
     void (*serve)(struct conversation *c));
 
 /*
- * Gives it a client; it stays there when it is `proxied`, or else s->fd is
- * closed.  0, or -errno: it has died, or cannot be told; then it is ended.
+ * Gives it a client; s->fd stays open when it will ask (it is proxied, or
+ * local), or else is closed.  0, or -errno: it has died, or cannot be told;
+ * then it is ended.
  */
-int spare_give(struct spare *s, const struct peer *p, bool proxied, int client);
+int spare_give(struct spare *s, const struct peer *p, bool asks, int client);
 
 /* Nobody comes any more; it ends by itself. */
 void spare_end(struct spare *s);

@@ -283,12 +283,23 @@ int users_is_system(const struct users *u, struct str name)
 	return rc;
 }
 
-void users_name(uid_t uid, struct buf *b)
+int users_name(const struct users *u, uid_t uid, struct buf *b)
 {
 	static char room[NSS_BUFFER];
 	struct passwd pw, *found = NULL;
+	int err;
 
-	if (getpwuid_r(uid, &pw, room, sizeof(room), &found) == 0 && found &&
-	    is_name(str_of(pw.pw_name)))
-		buf_putz(b, pw.pw_name);
+	do
+		err = getpwuid_r(uid, &pw, room, sizeof(room), &found);
+	while (err == EINTR);
+	if (err != 0) {
+		log_errno("user-lookup", "name of a uid", err);
+		return -err;
+	}
+	if (!found)
+		return confirm_none(u);
+	if (!is_name(str_of(pw.pw_name)))
+		return USERS_NONE;
+	buf_putz(b, pw.pw_name);
+	return 0;
 }

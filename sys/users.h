@@ -51,7 +51,8 @@ int users_find(
  * or -errno. */
 int users_is_system(const struct users *u, struct str name);
 
-/* The name of a uid into *b; nothing when there is none. */
-void users_name(uid_t uid, struct buf *b);
+/* The name of a uid into *b.  0, USERS_NONE, or -errno, logged; then there is
+ * nothing in *b. */
+int users_name(const struct users *u, uid_t uid, struct buf *b);
 
 #endif

@@ -437,4 +437,15 @@ def split_trace(message):
     """(our trace fields, the content as it was sent with LF line ends)."""
     m = TRACE.match(message)
     assert m, 'no trace fields: %r' % message[:400]
-    return m[0], message[m.end():]
+    return m[0], uncompleted(m[0], message[m.end():])
+
+
+COMPLETED = re.compile(rb'(?:Date: [^\n]*\n)?Message-ID: <q[0-9a-f]+@[^\n]*>\n'
+                       rb'(?=\n|\Z)')
+
+
+def uncompleted(trace, content):
+    """Without the fields that a local program's message lacked."""
+    if b'(uid ' not in trace:
+        return content
+    return COMPLETED.sub(b'', content, count=1)

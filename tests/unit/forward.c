@@ -99,7 +99,7 @@ static void begin(bool local, struct str helo)
 	char text[100];
 	struct buf b = BUF(text);
 
-	set.local = local;
+	set.local = set.queue_helo = local;
 	open = false;
 	memset(&s, 0, offsetof(struct session, rcpt));
 	session_init(&s, &set, &mine);

@@ -125,7 +125,7 @@ static void parse_pieces(void)
 
 static void rules(void)
 {
-	static const char letters[] = "ULRSM";
+	static const char letters[] = "UALRSM";
 
 	for (unsigned c = 0; c < 256; c++) {
 		const struct request_rule *r = request_rule((char)c);

@@ -208,9 +208,22 @@ static bool has_room(void *self, uint64_t size_bytes)
 	return true;
 }
 
+/* Of mallory nobody knows who he is now. */
+static void may_send(void *self, const struct addr *from, struct verdict *v)
+{
+	(void)self;
+	*v = (struct verdict){ VERDICT_DONE, STR("2.1.0"), STR("") };
+	if (str_eq(addr_local(from), STR("eve")))
+		*v = (struct verdict){ VERDICT_NEVER, STR("5.7.1"),
+			STR("not as eve") };
+	else if (str_eq(addr_local(from), STR("mallory")))
+		*v = (struct verdict){ VERDICT_LATER, STR("4.3.0"),
+			STR("who are you?") };
+}
+
 static const struct session_host host = { NULL, lookup, is_local, is_relayed,
 	host_open, host_write, commit, host_close, pending, now, refused,
-	has_room };
+	has_room, may_send };
 
 /* ------------------------------------------------------------- playing */
 
