@@ -132,6 +132,16 @@ static bool has_room(void *self, uint64_t size_bytes)
 	return true;
 }
 
+/* Of a local client only, and the first octet of his sender decides. */
+static void may_send(void *self, const struct addr *from, struct verdict *v)
+{
+	(void)self;
+	*v = addr_local(from).n == 0 || addr_local(from).p[0] < 'n'
+		 ? (struct verdict){ VERDICT_DONE, STR("2.1.0"), STR("") }
+		 : (struct verdict){ VERDICT_NEVER, STR("5.7.1"),
+			   STR("not yours") };
+}
+
 static void flush(struct run *r)
 {
 	buf_put(&r->out, buf_str(&r->session.out));
@@ -153,18 +163,20 @@ static size_t digest(struct run *r, const char *p, size_t from, size_t to)
 	return from;
 }
 
-static void play(struct run *r, struct str in, size_t cut)
+static void play(struct run *r, bool local, struct str in, size_t cut)
 {
-	static const struct session_setup set = {
+	struct session_setup set = {
 		.hostname = { "here.example", 12 },
 		.origin = { "here.example", 12 },
 		.size_limit_bytes = 4096,
 		.rcpt_limit = 100,
 		.piped = true,
+		.local = local,
+		.inside = local,
 	};
 	struct session_host host = { r, lookup, is_local, is_relayed,
 		open_message, write_message, commit, close_message, pending,
-		now, refused, has_room };
+		now, refused, has_room, may_send };
 	size_t from = 0, to = 0;
 
 	r->out = BUF(r->out_text);
@@ -205,9 +217,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1 || size > 65536)
 		return 0;
-	play(&whole, str_skip(in, 1), in.n);
+	play(&whole, data[0] > 127, str_skip(in, 1), in.n);
 	check_replies(buf_str(&whole.out), whole.ncommits);
-	play(&pieces, str_skip(in, 1), (size_t)data[0] % 97 + 1);
+	play(&pieces, data[0] > 127, str_skip(in, 1), (size_t)data[0] % 97 + 1);
 	MUST(str_eq(buf_str(&whole.out), buf_str(&pieces.out)));
 	MUST(str_eq(buf_str(&whole.store), buf_str(&pieces.store)));
 	return 0;
