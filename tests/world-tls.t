@@ -238,7 +238,7 @@ def all_of_it(net):
     assert text.endswith('\u00e9\n.\n..\n'.encode()), text
     report = net.postfix.took('Original-Envelope-Id: whole-envelope')
     for wanted in ('Action: delivered', 'j\u00f6rg@ee13.signed.example'):
-        assert wanted.encode() in report, report
+        assert wanted.encode() in report, (wanted, report[600:])
     log = net.postfix.logged()
     p.clean()
     assert 'status=sent' in log, log

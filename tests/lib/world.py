@@ -167,6 +167,7 @@ server:
  num-threads: 1
  module-config: "%(modules)s"
  infra-host-ttl: 1
+ rrset-roundrobin: no
 %(more)s
 remote-control:
  control-enable: no
