@@ -294,7 +294,7 @@ def only_the_first(c):
     """Answers a command and throws away what came with it; has enough of
     waiting at last."""
     c.opening(PLAIN)
-    c.sock.settimeout(2)
+    c.sock.settimeout(0.5)
     try:
         while True:
             octets = c.sock.recv(65536)
@@ -308,7 +308,7 @@ def only_the_first(c):
 def one_for_all(c):
     """One 250 for the whole group, then 354 for the content's first line."""
     c.opening(PLAIN)
-    c.sock.settimeout(2)
+    c.sock.settimeout(0.5)
     try:
         c.sock.recv(65536)
         c.say(OK)
