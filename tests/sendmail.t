@@ -2,18 +2,17 @@
 """sendmail(8) as the programs of a machine call it."""
 import os
 import pwd
+import quopri
 import re
-import socket
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import box
 import tap
-from mailer import (DATAERR, NOPERM, NOUSER, OK, TEMPFAIL, UNAVAILABLE, USAGE,
-                    Mailer, arrived, sender_of)
-from postern import Postern, until
-from sink import Sink
+from mailer import (DATAERR, NOPERM, NOUSER, OK, UNAVAILABLE, USAGE, Mailer,
+                    arrived, sender_of)
+from postern import Postern
 
 t = tap.Tap()
 p = Postern()
@@ -221,7 +220,6 @@ def long_lines():
     _, fields, body = arrived(p, 'bob')
     assert field(fields, 'Content-Transfer-Encoding') == 'quoted-printable'
     assert max(len(one) for one in body.split(b'\n')) <= 998
-    import quopri
     assert quopri.decodestring(body) == b'a\n' + line + b'\nb\n'
     f = header(['bob'], b'X-A: ' + b'word ' * 2000 + b'\n\nx\n')
     assert max(len(one) for one in field(f, 'X-A').split('\n')) <= 998
