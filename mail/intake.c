@@ -72,8 +72,8 @@ static size_t feed(struct intake *i, struct str in, struct buf *out)
 {
 	size_t at = 0;
 
-	while (at < in.n && i->at != INTAKE_END &&
-	       out->cap - out->n >= OCTETS) {
+	while (
+	    at < in.n && i->at != INTAKE_END && out->cap - out->n >= OCTETS) {
 		size_t room = out->cap - out->n - OCTETS + 1;
 		size_t n = run(i, str_head(str_skip(in, at), room));
 
