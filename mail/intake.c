@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { OCTETS = 4 }; /* that one can bring out, without the postmark */
+
 /* The octet that follows what is held, which it leaves as it was. */
 static void take_text(struct intake *i, char c, struct buf *out)
 {
@@ -70,9 +72,9 @@ static size_t feed(struct intake *i, struct str in, struct buf *out)
 {
 	size_t at = 0;
 
-	while (at < in.n && i->at != INTAKE_END &&
-	       out->cap - out->n >= INTAKE_ROOM) {
-		size_t room = out->cap - out->n - INTAKE_ROOM + 1;
+	while (
+	    at < in.n && i->at != INTAKE_END && out->cap - out->n >= OCTETS) {
+		size_t room = out->cap - out->n - OCTETS + 1;
 		size_t n = run(i, str_head(str_skip(in, at), room));
 
 		if (n == 0) {

@@ -28,7 +28,9 @@ static int pass(int from, int to)
 
 int joint_run(int sock)
 {
-	struct pollfd p[] = { { sock, POLLIN, 0 }, { 0, POLLIN, 0 } };
+	/* A client that is piped in does not wait for the greeting: we do. */
+	struct pollfd p[] = { { sock, POLLIN, 0 }, { -1, POLLIN, 0 } };
+	bool greeted = false;
 	int rc = 0;
 
 	while (rc == 0) {
@@ -39,6 +41,9 @@ int joint_run(int sock)
 		/* Replies first: whoever hears them may be gone soon. */
 		if (p[0].revents != 0) {
 			rc = pass(sock, 1);
+			if (!greeted)
+				p[1].fd = 0;
+			greeted = true;
 			continue;
 		}
 		/* The caller has no more to say; or the server hears no more,
