@@ -39,9 +39,14 @@ UNBOUND := $(shell echo 'int main(void) { return !ub_ctx_create(); }' | \
 OPENSSL := $(shell echo 'int main(void) { return !SSL_CTX_dane_enable; }' | \
 	$(CC) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto \
 	2>/dev/null && echo -lssl -lcrypto)
-QLIBS = $(UNBOUND) $(OPENSSL)
+# Only queue gives its log lines fields, where there is a journal.
+SYSTEMD := $(shell echo 'int main(void) { return sd_journal_sendv(0, 0); }' | \
+	$(CC) -include systemd/sd-journal.h -x c -o /dev/null - -lsystemd \
+	2>/dev/null && echo -lsystemd)
+QLIBS = $(UNBOUND) $(OPENSSL) $(SYSTEMD)
 DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC) \
-	$(UNBOUND:-lunbound=-DHAVE_UNBOUND) $(if $(OPENSSL),-DHAVE_OPENSSL)
+	$(UNBOUND:-lunbound=-DHAVE_UNBOUND) $(if $(OPENSSL),-DHAVE_OPENSSL) \
+	$(SYSTEMD:-lsystemd=-DHAVE_SYSTEMD)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)=build \
 	-MMD -MP

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "sys/conf.h"
+#include "sys/journal.h"
 #include "sys/log.h"
 #include "sys/pass.h"
 #include "sys/privilege.h"
@@ -244,6 +245,7 @@ int main(int argc, char **argv)
 	tzset();
 	umask(0007);
 	log_open("queue", SANDBOX_LOG_FD); /* by syslog, if 2 is closed */
+	journal_start();
 	fill_standard_fds();
 	rc = read_options(&o, argc, argv);
 	if (rc != 0)

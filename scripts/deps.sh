@@ -14,7 +14,7 @@ install='' unpack='' users=''
 for group; do
 	case $group in
 	build)	install="$install gcc make libc6-dev libseccomp-dev
-			libunbound-dev libssl-dev"
+			libunbound-dev libssl-dev libsystemd-dev"
 		;;
 	run)
 		install="$install curl"

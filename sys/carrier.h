@@ -21,6 +21,8 @@
  *	E					all of this message are told
  *	X status text				the destination is out of reach:
  *						later for this and all others
+ *	J line					for the log, when the pass has
+ *						diverted its own (sys/log.h)
  *
  * Recipients that no V told of are "later".  Every record from a carrier is
  * doubted: it has talked to strangers.
@@ -33,9 +35,9 @@
 #include "sys/dns.h"
 
 enum {
-	CARRIER_HOPS = 16, /* failover list */
-	CARRIER_RECORD = 1024,
-	CARRIER_LINE = 998 /* octets of a line of text, RFC 5321 */
+	CARRIER_HOPS = 16,     /* failover list */
+	CARRIER_RECORD = 1280, /* a line of the log and its letter */
+	CARRIER_LINE = 998     /* octets of a line of text, RFC 5321 */
 };
 
 struct carrier {

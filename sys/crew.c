@@ -21,6 +21,18 @@
 
 enum { FIELDS = 6 };
 
+/* In the carrier: the journal's socket is not for somebody who hears
+ * strangers. */
+static bool send_line(struct str line)
+{
+	char text[CARRIER_RECORD];
+	struct buf b = BUF(text);
+
+	request_begin(&b, 'J');
+	request_field(&b, line);
+	return !b.full && io_send_record(SANDBOX_FREE_FD, buf_str(&b), -1) == 0;
+}
+
 static void become_carrier(
     int sock, const struct conf *conf, struct str key, pid_t pass)
 {
@@ -41,6 +53,8 @@ static void become_carrier(
 	io_close_range(SANDBOX_FREE_FD + 1, ~0u);
 	if (log_fd() != SANDBOX_LOG_FD)
 		close(SANDBOX_LOG_FD);
+	if (log_is_diverted())
+		log_divert(send_line);
 	route_carrier(conf, key, &room, &carrier);
 	carrier_serve(SANDBOX_FREE_FD, &carrier);
 	_exit(0);
@@ -101,6 +115,7 @@ int crew_send(struct crew *c, int man, const struct queued *q, int fd,
 
 	request_begin(&b, 'M');
 	request_field(&b, str_of(q->id));
+	memcpy(m->id, q->id, sizeof(m->id));
 	number_field(&b, m->ntask);
 	rc = io_send_record(m->sock, buf_str(&b), fd);
 	for (unsigned i = 0; i < m->ntask && rc == 0; i++) {
@@ -174,6 +189,20 @@ static enum crew_word take_fate(
 	return CREW_FATE;
 }
 
+/* He may speak of the message that he has, or had last, and of no other. */
+static enum crew_word take_line(const struct crewman *m, struct str record)
+{
+	struct str f[FIELDS], rest, key, value;
+
+	if (!log_is_diverted() || !split(record, f, 1))
+		return CREW_GONE;
+	rest = f[0];
+	while (log_field(&rest, &key, &value))
+		if (str_eq(key, STR("id")) && !str_eq(value, str_of(m->id)))
+			return CREW_GONE;
+	return log_pass_on(f[0]) ? CREW_QUIET : CREW_GONE;
+}
+
 static enum crew_word understand(
     struct crewman *m, struct str record, struct crew_news *news)
 {
@@ -199,6 +228,8 @@ static enum crew_word understand(
 			return CREW_GONE;
 		*news = (struct crew_news){ .status = f[0], .text = f[1] };
 		return CREW_LOST;
+	case 'J':
+		return take_line(m, record);
 	default:
 		return CREW_GONE;
 	}

@@ -36,6 +36,7 @@ struct crewman {
 	bool served; /* has called for a message once */
 	/* the message at hand: its index in the window, and its recipients */
 	int message;
+	char id[QDIR_NAME_MAX];
 	unsigned ntask;
 	int task[CREW_JOB]; /* CREW_NONE: its fate is known */
 };

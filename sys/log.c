@@ -17,6 +17,7 @@ static const char *log_program = "postern";
 static int log_sink = 2;
 static bool log_to_syslog;
 static enum log_level log_most = LOGL_INFO;
+static bool (*log_way)(struct str line);
 
 /* Standard error is the client when inetd gave him 0, 1 and 2. */
 static bool stderr_is_client(void)
@@ -46,6 +47,16 @@ void log_open(const char *program, int fd)
 int log_fd(void)
 {
 	return log_sink;
+}
+
+void log_divert(bool (*way)(struct str line))
+{
+	log_way = way;
+}
+
+bool log_is_diverted(void)
+{
+	return log_way != NULL;
 }
 
 void log_limit(enum log_level most)
@@ -118,12 +129,52 @@ void log_end(struct log *l)
 	size_t n = l->b.n;
 	ssize_t ignored;
 
-	if (log_sink < 0 || l->level > log_most)
+	if (l->level > log_most || (log_way && log_way(buf_str(&l->b))) ||
+	    log_sink < 0)
 		return;
 	if (!log_to_syslog)
 		l->text[n++] = '\n';
 	ignored = write(log_sink, l->text, n);
 	(void)ignored;
+}
+
+bool log_field(struct str *line, struct str *key, struct str *value)
+{
+	size_t end;
+
+	*line = str_trim(*line);
+	end = str_find(*line, '=');
+	if (end == 0 || end == line->n)
+		return false;
+	*key = str_head(*line, end);
+	*line = str_skip(*line, end + 1);
+	if (line->n > 0 && line->p[0] == '"') {
+		*line = str_skip(*line, 1);
+		end = str_find(*line, '"');
+	} else {
+		end = str_find(*line, ' ');
+	}
+	*value = str_head(*line, end);
+	*line = str_skip(*line, end < line->n ? end + 1 : end);
+	return true;
+}
+
+bool log_pass_on(struct str line)
+{
+	static const struct str tag = { "<6>event=", 9 };
+	struct log l = { .b = BUF(l.text) };
+
+	if (line.n < tag.n || line.n >= sizeof(l.text) || line.p[0] != '<' ||
+	    line.p[1] < '0' + LOGL_ERR || line.p[1] > '0' + LOGL_INFO ||
+	    !str_starts(str_skip(line, 2), str_skip(tag, 2)))
+		return false;
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] < ' ' || line.p[i] > '~')
+			return false;
+	l.level = (enum log_level)(line.p[1] - '0');
+	buf_put(&l.b, line);
+	log_end(&l);
+	return true;
 }
 
 void log_errno(const char *event, const char *what, int err)

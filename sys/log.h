@@ -31,6 +31,21 @@ int log_fd(void);
 /* From now on only lines of this level or graver ones. */
 void log_limit(enum log_level most);
 
+/*
+ * Lines go this way first, and where they went before when it returns false.
+ * `line` is whole: "<6>event=... key=value", no newline.  NULL: no such way.
+ */
+void log_divert(bool (*way)(struct str line));
+bool log_is_diverted(void);
+
+/* The next key and value (as it was escaped) off the front of what stands
+ * behind "<6>"; false at its end. */
+bool log_field(struct str *line, struct str *key, struct str *value);
+
+/* A line as `way` was given it in a process that we do not trust.  False: it
+ * is none. */
+bool log_pass_on(struct str line);
+
 /* Starts a line "event" and takes fields until log_end sends it. */
 struct log {
 	struct buf b;

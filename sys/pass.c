@@ -267,6 +267,7 @@ static bool turn(struct state *s, int *rc)
 	feed_all(s);
 	start_carriers(&s->shift);
 	tell_progress(s, false);
+	shift_sync(&s->shift, false);
 	if (bell_drain(s->wake_fd))
 		s->shift.again = true;
 	timeout_ms = scan_due_in_ms(&s->scan);
@@ -301,7 +302,6 @@ int pass_run(const struct pass *p, struct pass_tally *t)
 		if (s.shift.crew.man[i].state != CREW_FREE)
 			bury(&s.shift, i);
 	tell_progress(&s, true);
-	if (qdir_sync(p->dir) < 0 && rc == 0)
-		rc = -EIO;
-	return rc;
+	shift_sync(&s.shift, true);
+	return rc == 0 ? s.shift.fault : rc;
 }

@@ -10,6 +10,7 @@
 
 #include "mail/domain.h"
 #include "sys/io.h"
+#include "sys/locks.h"
 #include "sys/queued.h"
 
 enum { ROOM = 64 * 1024, ENTRY = 4096, FIELD = 400 };
@@ -66,23 +67,25 @@ static void json_key(struct buf *b, const char *name)
 	buf_putz(b, "\": ");
 }
 
-static const char *queue_of(const struct qfile_head *h)
+static const char *queue_of(const struct qfile_head *h, bool active)
 {
+	if (active)
+		return "active";
 	if (h->held)
 		return "hold";
 	return h->attempts > 0 ? "deferred" : "incoming";
 }
 
-static void json_head(
-    struct list *l, const char *id, const struct qfile_head *h, uint64_t octets)
+static void json_head(struct list *l, const struct queued *q,
+    const struct qfile_head *h, uint64_t octets)
 {
 	struct buf *b = &l->out;
 
 	buf_putz(b, "{\"queue_name\": \"");
-	buf_putz(b, queue_of(h));
+	buf_putz(b, queue_of(h, locks_has(q->fd)));
 	buf_putz(b, "\"");
 	json_key(b, "queue_id");
-	json_str(b, str_of(id));
+	json_str(b, str_of(q->id));
 	json_key(b, "arrival_time");
 	buf_u64(b, (uint64_t)h->arrival_s);
 	json_key(b, "message_size");
@@ -171,11 +174,13 @@ static void put_padded(struct buf *b, struct str s, size_t width)
 		buf_putc(b, ' ');
 }
 
-static void put_next(struct list *l, const struct qfile_head *h)
+static void put_next(struct list *l, const struct qfile_head *h, bool active)
 {
 	struct buf *b = &l->out;
 
-	if (h->held) {
+	if (active) {
+		buf_putz(b, "active");
+	} else if (h->held) {
 		buf_putz(b, "held");
 	} else if (h->next_s <= l->now_s) {
 		buf_putz(b, "due");
@@ -185,20 +190,20 @@ static void put_next(struct list *l, const struct qfile_head *h)
 	}
 }
 
-static void plain_head(
-    struct list *l, const char *id, const struct qfile_head *h, uint64_t octets)
+static void plain_head(struct list *l, const struct queued *q,
+    const struct qfile_head *h, uint64_t octets)
 {
 	char text[32];
 	struct buf *b = &l->out, age = BUF(text);
 
-	put_padded(b, str_of(id), 20);
+	put_padded(b, str_of(q->id), 20);
 	buf_putc(b, ' ');
 	buf_u64(&age, octets);
 	buf_putc(&age, ' ');
 	put_age(&age, l->now_s - h->arrival_s);
 	put_padded(b, buf_str(&age), 14);
 	buf_putc(b, ' ');
-	put_next(l, h);
+	put_next(l, h, locks_has(q->fd));
 	buf_putz(b, " <");
 	buf_escape(b, h->sender, FIELD);
 	buf_putz(b, ">\n");
@@ -256,9 +261,9 @@ static void show(struct list *l, const struct queued *q)
 		return;
 	make_room(l);
 	if (l->json)
-		json_head(l, q->id, &h, octets);
+		json_head(l, q, &h, octets);
 	else
-		plain_head(l, q->id, &h, octets);
+		plain_head(l, q, &h, octets);
 	while (queued_next(&reader, &r, &at) == 0) {
 		if (!is_shown(&r))
 			continue;
@@ -298,6 +303,7 @@ int qlist_print(struct qdir *d, bool json)
 	l.json = json;
 	l.now_s = (int64_t)time(NULL);
 	l.out = BUF(l.room);
+	locks_read();
 	qdir_rewind(d);
 	while (l.rc == 0 && (rc = qdir_next(d, name)) == 0) {
 		struct queued q;

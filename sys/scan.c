@@ -139,9 +139,13 @@ static void load(struct scan *s, const struct queued *q)
 	uint64_t at;
 	int rc = queued_head(&reader, q, &h);
 
-	while (rc == 0 && (rc = queued_next(&reader, &r, &at)) == 0)
+	s->shift->w.message[message].attempts = h.attempts;
+	while (rc == 0 && (rc = queued_next(&reader, &r, &at)) == 0) {
+		if (r.status != QFILE_DONE && r.status != QFILE_REPORTED)
+			s->shift->w.message[message].left++;
 		if (is_open(&r))
 			load_rcpt(s, message, at, &r);
+	}
 	shift_end_message(s->shift, message);
 }
 

@@ -1,6 +1,10 @@
 /*
  * The order in which a message ends: statuses, the report, that it is
  * reported, stable storage, and only then the next attempt or the removal.
+ *
+ * A message that is simply done is removed, and that is all: whether the
+ * removal is on stable storage matters only to those who would hear of it
+ * twice after a power cut, and sys/shift sees to it for many at once.
  */
 #include "sys/settle.h"
 
@@ -14,7 +18,7 @@
 
 /* --- one recipient ------------------------------------------------------- */
 
-static enum qfile_status status_of(
+enum qfile_status settle_status(
     enum qfile_status from, unsigned notify, const struct fate *f)
 {
 	switch (f->letter) {
@@ -72,7 +76,7 @@ static void log_fate(
 int settle_rcpt(struct queued *q, uint64_t offset, enum qfile_status from,
     unsigned notify, const struct fate *f)
 {
-	enum qfile_status to = status_of(from, notify, f);
+	enum qfile_status to = settle_status(from, notify, f);
 	char room[QFILE_TEXT_MAX];
 	struct buf text = BUF(room);
 	int rc = 0;
@@ -156,6 +160,19 @@ static void log_end_of(const struct queued *q, const char *what, unsigned n)
 	log_str(&l, "id", str_of(q->id));
 	log_u64(&l, "attempts", n);
 	log_end(&l);
+}
+
+int settle_last(struct qdir *d, struct queued *q, uint64_t offset,
+    unsigned attempts, const struct fate *f)
+{
+	int rc = qdir_remove(d, q->id);
+
+	if (rc < 0)
+		return rc;
+	if (!f->logged)
+		log_fate(q, offset, f);
+	log_end_of(q, "removed", attempts);
+	return 0;
 }
 
 /* Writes what is owed and takes note of it.  NOTICE_NONE: nothing was. */

@@ -16,9 +16,21 @@ struct fate {
 	struct str via; /* the destination, for the log */
 };
 
+/* What a recipient becomes by its fate. */
+enum qfile_status settle_status(
+    enum qfile_status from, unsigned notify, const struct fate *fate);
+
 /* A recipient of q: its status and its last reply.  0 or -errno, logged. */
 int settle_rcpt(struct queued *q, uint64_t offset, enum qfile_status from,
     unsigned notify, const struct fate *fate);
+
+/*
+ * The same for the last recipient that was not done: now all are, nothing is
+ * owed to anybody, and the message goes without a mark.  0; or -errno, logged:
+ * then it is still there.
+ */
+int settle_last(struct qdir *d, struct queued *q, uint64_t offset,
+    unsigned attempts, const struct fate *fate);
 
 /*
  * All due recipients of q have a fate.  Gives up what is too old, writes the

@@ -16,6 +16,10 @@ struct shift {
 	struct window w;
 	struct crew crew;
 	bool again; /* something new is in the queue: a scan is owed */
+	/* messages that were removed, and since when the first of them */
+	unsigned nremoved;
+	int64_t removed_ms;
+	int fault; /* -errno of shift_sync */
 };
 
 /* One open thing less of a message; the last one settles it. */
@@ -27,6 +31,10 @@ void shift_end_task(
 
 /* Everything that waits for a destination waits for the next pass. */
 void shift_end_dest(struct shift *s, int dest);
+
+/* Messages that were removed stay so after a power cut: from time to time,
+ * and when `now`.  What fails is logged, and in s->fault. */
+void shift_sync(struct shift *s, bool now);
 
 /* A recipient that had no task has its fate. */
 void shift_count(struct shift *s, const struct fate *fate);

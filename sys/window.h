@@ -22,7 +22,8 @@ struct message {
 	struct queued q;
 	bool used;
 	unsigned open; /* tasks that have no answer yet, and the loader */
-	bool done;     /* nothing is open: it can be settled */
+	unsigned left; /* recipients that are not done, or reported */
+	unsigned attempts;
 };
 
 /* A recipient that is due. */

@@ -3,6 +3,7 @@
 hop, is tried again, or comes back to its sender."""
 import email
 import email.policy
+import fcntl
 import json
 import os
 import re
@@ -443,6 +444,15 @@ def listing():
     text = p.pass_('-l')
     assert one in text and 'x@away.example' in text and 'held' in text, text
     assert '-- 2 messages' in text, text
+    with open(os.path.join(p.queue_dir, two), 'rb') as f:
+        fcntl.flock(f, fcntl.LOCK_EX)       # as a pass has it
+        rows = [json.loads(line)
+                for line in p.pass_('-l', '--json').splitlines()]
+        equal({r['queue_id']: r['queue_name'] for r in rows},
+              {one: 'deferred', two: 'active'})
+        text = p.pass_('-l')
+        assert 'active <>' in text and 'held' not in text, text
+    assert 'active' not in p.pass_('-l')
     p.clean()
 
 
