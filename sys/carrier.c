@@ -15,6 +15,7 @@
 #include "sys/call.h"
 #include "sys/credentials.h"
 #include "sys/dns.h"
+#include "sys/guise.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/parcel.h"
@@ -228,6 +229,24 @@ static int receive_message(void)
 	return opened < 0 && rc != -EPROTO && rc != -EPIPE ? opened : rc;
 }
 
+/* As whom it goes out depends on the hop that is reached. */
+static void give(void)
+{
+	const struct carrier *c = k.setup;
+	struct masquerade m;
+	bool masked =
+	    c->conf && guise_find(c->conf, &k.way.hop, c->smarthost, &m);
+	int rc = parcel_dress(&k.parcel, masked ? &m : NULL);
+
+	if (rc == 0) {
+		call_carry(&k.call, &k.parcel, k.wanted);
+		return;
+	}
+	log_errno("parcel", "content", -rc);
+	tell_rest(
+	    CLIENT_LATER, STR("4.3.0"), STR("the message cannot be read"));
+}
+
 /*
  * Over this connection and, when it ends before all are told, over others.  A
  * connection that ends in the midst of a message is a fate of the message:
@@ -249,14 +268,14 @@ static int carry(void)
 		if (rc != 0)
 			break;
 		reached = true;
-		call_carry(&k.call, &k.parcel, k.wanted);
+		give();
 		/* Limited in messages, or left alone for too long. */
 		while (k.nleft > 0 && !call_is_open(&k.call) &&
 		       (k.nleft < before || k.ncarried > 0)) {
 			before = k.nleft;
 			if (connect_again() != 0)
 				break;
-			call_carry(&k.call, &k.parcel, k.wanted);
+			give();
 		}
 	}
 	k.ncarried++;

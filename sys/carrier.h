@@ -30,6 +30,7 @@
 
 #include "mail/hop.h"
 #include "mail/str.h"
+#include "sys/conf.h"
 #include "sys/dns.h"
 
 enum {
@@ -46,6 +47,8 @@ struct carrier {
 	struct dns_setup dns;
 	const char *credentials; /* file of "host user password", or NULL */
 	bool loopback_ok;        /* an MX may be on this machine: tests */
+	const struct conf *conf; /* for masquerade; NULL: none */
+	bool smarthost;          /* ... also of rules that name no hop */
 };
 
 /* Forked by the pass, serves `sock` until its end, then returns. */
