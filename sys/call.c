@@ -473,7 +473,7 @@ bool call_is_open(const struct call *c)
 void call_carry(struct call *c, struct parcel *p, const bool *wanted)
 {
 	struct client_mail mail = {
-		.head = &p->head,
+		.head = &p->guise,
 		/* A last line without an end gets one. */
 		.size_bytes = p->sum.octets + (p->sum.line > 0 ? 2 : 0),
 		.beyond_ascii = p->sum.beyond_ascii,

@@ -15,6 +15,7 @@
 #include "sys/call.h"
 #include "sys/credentials.h"
 #include "sys/dns.h"
+#include "sys/guise.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/parcel.h"
@@ -236,6 +237,24 @@ static int receive_message(void)
 	return opened < 0 && rc != -EPROTO && rc != -EPIPE ? opened : rc;
 }
 
+/* As whom it goes out depends on the hop that is reached. */
+static void give(void)
+{
+	const struct carrier *c = k.setup;
+	struct masquerade m;
+	bool masked =
+	    c->conf && guise_find(c->conf, &k.way.hop, c->smarthost, &m);
+	int rc = parcel_dress(&k.parcel, masked ? &m : NULL);
+
+	if (rc == 0) {
+		call_carry(&k.call, &k.parcel, k.wanted);
+		return;
+	}
+	log_errno("parcel", "content", -rc);
+	tell_rest(
+	    CLIENT_LATER, STR("4.3.0"), STR("the message cannot be read"));
+}
+
 /* A host that will not do for this message is left. */
 static void leave(void)
 {
@@ -265,7 +284,7 @@ static void carry_here(void)
 		leave();
 		return;
 	}
-	call_carry(&k.call, &k.parcel, k.wanted);
+	give();
 	if (k.nleft > 0)
 		k.doubtful = true;
 }

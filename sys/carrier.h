@@ -32,6 +32,7 @@
 
 #include "mail/hop.h"
 #include "mail/str.h"
+#include "sys/conf.h"
 #include "sys/dns.h"
 
 enum {
@@ -47,6 +48,8 @@ struct carrier {
 	struct hop hop[CARRIER_HOPS]; /* in order of preference */
 	struct dns_setup dns;
 	const char *credentials; /* file of "host user password", or NULL */
+	const struct conf *conf; /* for masquerade; NULL: none */
+	bool smarthost;          /* ... also of rules that name no hop */
 };
 
 /* Forked by the pass, serves `sock` until its end, then returns. */

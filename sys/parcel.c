@@ -5,6 +5,7 @@
 #include "sys/parcel.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,15 +90,25 @@ static int find_end(struct parcel *p)
 	return 0;
 }
 
-/* As it is in the file. */
+/* As it is in the file, but for its front.  p->read_at goes on as if that
+ * stood there, too. */
 static ssize_t read_stored(struct parcel *p, char *to, size_t max)
 {
-	uint64_t left = p->content_end - p->read_at;
+	struct str front = p->front;
+	uint64_t at = p->read_at - p->content_at, left;
 	ssize_t n;
 
+	if (at < front.n) {
+		front = str_head(str_skip(front, (size_t)at), max);
+		memcpy(to, front.p, front.n);
+		p->read_at += front.n;
+		return (ssize_t)front.n;
+	}
+	at = p->read_at - front.n + p->front_for;
+	left = p->content_end - at;
 	if (left == 0)
 		return 0;
-	n = read_at(p->fd, to, max < left ? max : (size_t)left, p->read_at);
+	n = read_at(p->fd, to, max < left ? max : (size_t)left, at);
 	if (n == 0)
 		return -EIO; /* it has become shorter */
 	if (n > 0)
@@ -172,6 +183,13 @@ static int look_at_lines(struct parcel *p)
 	return p->encoded ? sum_content(p) : 0;
 }
 
+static int look_at_all(struct parcel *p)
+{
+	int rc = sum_content(p);
+
+	return rc == 0 ? look_at_lines(p) : rc;
+}
+
 int parcel_open(struct parcel *p, int fd)
 {
 	ssize_t n;
@@ -181,6 +199,8 @@ int parcel_open(struct parcel *p, int fd)
 	p->fd = fd;
 	p->nrcpt = 0;
 	p->encoded = false;
+	p->front = STR("");
+	p->front_for = 0;
 	n = read_at(fd, p->head_octets, sizeof(p->head_octets), 0);
 	if (n < 0)
 		return (int)n;
@@ -191,9 +211,71 @@ int parcel_open(struct parcel *p, int fd)
 	rc = skip_rcpts(p);
 	if (rc == 0)
 		rc = find_end(p);
-	if (rc == 0)
-		rc = sum_content(p);
-	return rc == 0 ? look_at_lines(p) : rc;
+	p->guise = p->head;
+	return rc == 0 ? look_at_all(p) : rc;
+}
+
+/* Something that nobody may touch is in the text behind the header. */
+static int is_sealed(struct parcel *p, bool *sealed)
+{
+	static char block[BLOCK];
+	struct masquerade_look look = { 0 };
+	ssize_t n;
+
+	parcel_rewind(p);
+	while ((n = read_stored(p, block, sizeof(block))) > 0 && !look.found)
+		masquerade_look(&look, str_at(block, (size_t)n));
+	*sealed = look.found;
+	return n < 0 ? (int)n : 0;
+}
+
+/* Another header in the place of the one that it has, where it may be. */
+static int dress_header(struct parcel *p, const struct masquerade *m)
+{
+	static char in[MASQUERADE_HEADER_MAX], out[MASQUERADE_ROOM];
+	struct buf b = BUF(out);
+	bool sealed;
+	size_t used;
+	ssize_t n = read_at(p->fd, in,
+	    p->content_end - p->content_at < sizeof(in)
+		? (size_t)(p->content_end - p->content_at)
+		: sizeof(in),
+	    p->content_at);
+	int rc;
+
+	if (n < 0)
+		return (int)n;
+	if (masquerade_header(
+		m, p->head.sender, str_at(in, (size_t)n), &used, &b) != 0)
+		return 0;
+	rc = is_sealed(p, &sealed);
+	if (rc == 0 && !sealed) {
+		p->front = buf_str(&b);
+		p->front_for = used;
+	}
+	return rc;
+}
+
+int parcel_dress(struct parcel *p, const struct masquerade *m)
+{
+	struct buf sender = BUF(p->sender);
+	bool was = p->front.n > 0;
+	int rc = 0;
+
+	p->guise = p->head;
+	p->front = STR("");
+	p->front_for = 0;
+	if (m) {
+		masquerade_sender(m, p->head.sender, &sender);
+		p->guise.sender = buf_str(&sender);
+	}
+	if (m && p->head.submitted)
+		rc = dress_header(p, m);
+	if (rc == 0 && (was || p->front.n > 0)) {
+		p->encoded = false;
+		rc = look_at_all(p);
+	}
+	return rc;
 }
 
 int parcel_add_rcpt(struct parcel *p, uint64_t at)

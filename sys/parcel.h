@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "mail/encode.h"
+#include "mail/masquerade.h"
 #include "mail/qfile.h"
 #include "mail/wire.h"
 
@@ -24,6 +25,12 @@ struct parcel {
 	/* Submitted to us with lines that SMTP does not carry. */
 	bool encoded, ended;
 	struct encode looked, encode; /* after the first pass, in the second */
+	/* As whom it goes out: the head to be sent, and what stands for the
+	 * first octets of the content. */
+	struct qfile_head guise;
+	char sender[ADDR_TEXT_MAX];
+	struct str front;
+	uint64_t front_for;
 	uint64_t read_at;
 	/* Whose turn it is, by where they begin. */
 	unsigned nrcpt;
@@ -37,6 +44,13 @@ int parcel_open(struct parcel *p, int fd);
 
 /* One more recipient who begins there.  0, -E2BIG, or -EINVAL: nobody does. */
 int parcel_add_rcpt(struct parcel *p, uint64_t at);
+
+/*
+ * From here on it goes out by these rules (NULL: as it is): p->guise is its
+ * head, and its content and sum are what they make of it.  Strangers' mail
+ * changes in its envelope alone, and so does what is signed.  0 or -errno.
+ */
+int parcel_dress(struct parcel *p, const struct masquerade *m);
 
 /* The recipient number i; views until the next call.  0 or -errno. */
 int parcel_rcpt(struct parcel *p, unsigned i, struct qfile_rcpt *r);

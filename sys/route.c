@@ -3,6 +3,7 @@
  *
  *	L local		RUN/smtp, ordinary SMTP into the mailboxes here
  *	S smarthost	the key smarthost
+ *	F sender	the hops of `smarthost-for sender`
  *	R domain	the hops of `route domain`
  *	D domain	MX look-up
  *	A [literal]	that address
@@ -59,11 +60,30 @@ static int put_key(struct buf *key, char letter, struct str text)
 	return key->full ? ROUTE_BAD : 0;
 }
 
-int route_key(const struct conf *c, struct str address, struct buf *key)
+/* What smarthost-for says of him: his address, else his domain. */
+static struct str sender_rule(const struct conf *c, struct str sender)
+{
+	const struct conf_senders *s = &c->senders;
+	struct str domain = str_skip(sender, sender.n);
+
+	for (size_t i = 0; i < sender.n; i++)
+		if (sender.p[i] == '@')
+			domain = str_skip(sender, i);
+	for (unsigned i = 0; i < s->n && sender.n > 0; i++)
+		if (str_eqcase(s->v[i].sender, sender))
+			return s->v[i].sender;
+	for (unsigned i = 0; i < s->n && domain.n > 0; i++)
+		if (str_eqcase(s->v[i].sender, domain))
+			return s->v[i].sender;
+	return STR("");
+}
+
+int route_key(const struct conf *c, struct str sender, struct str address,
+    struct buf *key)
 {
 	const struct conf_routes *r = &c->routes;
 	struct addr a;
-	struct str domain;
+	struct str domain, rule;
 
 	if (addr_mailbox(address, ADDR_BARE_OK | ADDR_UTF8_OK, &a) != 0)
 		return ROUTE_BAD;
@@ -74,6 +94,9 @@ int route_key(const struct conf *c, struct str address, struct buf *key)
 		for (unsigned i = 0; i < r->n; i++)
 			if (same_hops(r, r->v[i].domain, domain))
 				return put_key(key, 'R', r->v[i].domain);
+	rule = sender_rule(c, sender);
+	if (rule.n > 0)
+		return put_key(key, 'F', rule);
 	if (c->smarthost.n > 0)
 		return put_key(key, 'S', STR("smarthost"));
 	return put_key(key, 'D', domain);
@@ -99,7 +122,8 @@ void route_carrier(const struct conf *c, struct str key, struct buf *room,
 
 	*carrier = (struct carrier){ .hostname = c->hostname,
 		.dns = { c->resolver, c->trust_anchor, c->dnssec },
-		.credentials = c->credentials };
+		.credentials = c->credentials,
+		.conf = c };
 	switch (key.n > 0 ? key.p[0] : 'D') {
 	case 'L':
 		/* What smtpd cannot settle now it shall leave with us. */
@@ -107,7 +131,15 @@ void route_carrier(const struct conf *c, struct str key, struct buf *room,
 		local_hop(c, room, &carrier->hop[0]);
 		carrier->nhops = 1;
 		break;
+	case 'F':
+		carrier->smarthost = true;
+		for (unsigned i = 0; i < c->senders.n; i++)
+			if (str_eq(c->senders.v[i].sender, text))
+				carrier->hop[carrier->nhops++] =
+				    c->senders.v[i].hop;
+		break;
 	case 'S':
+		carrier->smarthost = true;
 		carrier->nhops = c->smarthost.n;
 		for (unsigned i = 0; i < c->smarthost.n; i++)
 			carrier->hop[i] = c->smarthost.v[i];

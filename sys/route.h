@@ -5,19 +5,21 @@
 #ifndef SYS_ROUTE_H
 #define SYS_ROUTE_H
 
+#include "mail/addr.h"
 #include "sys/carrier.h"
 #include "sys/conf.h"
 
 /* Of the text that tells one destination from another. */
-enum { ROUTE_KEY_MAX = DOMAIN_MAX + 1 };
+enum { ROUTE_KEY_MAX = ADDR_TEXT_MAX + 1 };
 
 enum route_answer {
 	ROUTE_BAD = 1 /* not an address that mail can be sent to */
 };
 
-/* The key of the destination of local@domain or of a bare local name: equal
- * keys share connections.  0 or ROUTE_BAD. */
-int route_key(const struct conf *c, struct str address, struct buf *key);
+/* The key of the destination of local@domain or of a bare local name, in mail
+ * of this sender: equal keys share connections.  0 or ROUTE_BAD. */
+int route_key(const struct conf *c, struct str sender, struct str address,
+    struct buf *key);
 
 /*
  * What a carrier for this key needs; views into the key, the configuration

@@ -42,7 +42,8 @@ static bool is_due(
 }
 
 /* Where r goes: its destination, WINDOW_NONE without room for a new one. */
-static int dest_of(struct scan *s, const struct qfile_rcpt *r, bool *bad)
+static int dest_of(
+    struct scan *s, struct str sender, const struct qfile_rcpt *r, bool *bad)
 {
 	const struct conf *conf = s->shift->pass->conf;
 	struct window *w = &s->shift->w;
@@ -50,7 +51,7 @@ static int dest_of(struct scan *s, const struct qfile_rcpt *r, bool *bad)
 	struct buf key = BUF(text);
 	int i;
 
-	*bad = route_key(conf, r->address, &key) != 0;
+	*bad = route_key(conf, sender, r->address, &key) != 0;
 	if (*bad)
 		return WINDOW_NONE;
 	i = window_dest(w, buf_str(&key));
@@ -64,6 +65,14 @@ static bool is_open(const struct qfile_rcpt *r)
 	return r->status == QFILE_NEW || r->status == QFILE_TRIED;
 }
 
+/* The next use of a reader takes its views away. */
+static struct str keep(char text[ADDR_TEXT_MAX], struct str s)
+{
+	s = str_head(s, ADDR_TEXT_MAX);
+	memcpy(text, s.p, s.n);
+	return str_at(text, s.n);
+}
+
 /* May all destinations of q take one more message? */
 static enum loaded look_ahead(struct scan *s, const struct queued *q)
 {
@@ -73,9 +82,12 @@ static enum loaded look_ahead(struct scan *s, const struct queued *q)
 	struct qfile_rcpt r;
 	uint64_t at;
 	int64_t now = io_now_ms();
+	char text[ADDR_TEXT_MAX];
+	struct str sender;
 
 	if (queued_head(&reader, q, &h) != 0)
 		return PASSED_BY;
+	sender = keep(text, h.sender);
 	if (!window_has_room(w, h.nrcpt))
 		return NO_ROOM;
 	while (queued_next(&reader, &r, &at) == 0) {
@@ -84,7 +96,7 @@ static enum loaded look_ahead(struct scan *s, const struct queued *q)
 
 		if (!is_open(&r))
 			continue;
-		i = dest_of(s, &r, &bad);
+		i = dest_of(s, sender, &r, &bad);
 		if (bad)
 			continue;
 		if (i == WINDOW_NONE)
@@ -103,8 +115,8 @@ static enum loaded look_ahead(struct scan *s, const struct queued *q)
 	return LOADED;
 }
 
-static void load_rcpt(
-    struct scan *s, int message, uint64_t at, const struct qfile_rcpt *r)
+static void load_rcpt(struct scan *s, int message, struct str sender,
+    uint64_t at, const struct qfile_rcpt *r)
 {
 	static const struct fate unroutable = { .letter = 'N',
 		.status = { "5.1.3", 5 },
@@ -115,7 +127,7 @@ static void load_rcpt(
 	struct window *w = &s->shift->w;
 	struct fate fate;
 	bool bad;
-	int i = dest_of(s, r, &bad);
+	int i = dest_of(s, sender, r, &bad);
 
 	if (i != WINDOW_NONE && !w->dest[i].dead) {
 		window_wait(w, i, message, at, r);
@@ -138,13 +150,15 @@ static void load(struct scan *s, const struct queued *q)
 	struct qfile_rcpt r;
 	uint64_t at;
 	int rc = queued_head(&reader, q, &h);
+	char text[ADDR_TEXT_MAX];
+	struct str sender = rc == 0 ? keep(text, h.sender) : STR("");
 
 	s->shift->w.message[message].attempts = h.attempts;
 	while (rc == 0 && (rc = queued_next(&reader, &r, &at)) == 0) {
 		if (r.status != QFILE_DONE && r.status != QFILE_REPORTED)
 			s->shift->w.message[message].left++;
 		if (is_open(&r))
-			load_rcpt(s, message, at, &r);
+			load_rcpt(s, message, sender, at, &r);
 	}
 	shift_end_message(s->shift, message);
 }

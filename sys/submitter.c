@@ -66,6 +66,19 @@ static bool is_listed(const struct conf *c, struct str text, uint32_t uid,
 	return false;
 }
 
+/* As much of it as leaves room for what follows, and safe in a reply. */
+static void put_safe(struct buf *b, struct str s, size_t max)
+{
+	for (size_t i = 0; i < s.n && i < max; i++) {
+		char c = s.p[i];
+
+		buf_putc(
+		    b, c < ' ' || c > '~' || c == '"' || c == '\\' ? '?' : c);
+	}
+	if (s.n > max)
+		buf_putz(b, "...");
+}
+
 /* "user alice may not send as <x@y.example>: ..." */
 static void put_refusal(
     struct buf *why, uint32_t uid, struct str name, struct str address)
@@ -74,14 +87,14 @@ static void put_refusal(
 
 	if (name.n > 0) {
 		buf_putz(why, "user ");
-		buf_escape(why, name, 24);
+		put_safe(why, name, 24);
 	} else {
 		buf_putz(why, "uid ");
 		buf_u64(why, uid);
 		buf_putz(why, " (no name)");
 	}
 	buf_putz(why, " may not send as ");
-	buf_escape(why, address, why->cap - why->n - sizeof(keys) + 1);
+	put_safe(why, address, 72);
 	buf_putz(why, keys);
 }
 

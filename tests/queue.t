@@ -55,7 +55,7 @@ def delivered():
     p.start()
     c = p.local_client()
     c.hello()
-    body = b'Subject: x\r\n\r\nline\r\n..dots\r\nend\r\n'
+    body = b'Date: x\r\nMessage-ID: <x>\r\nSubject: x\r\n\r\nline\r\n..dots\r\nend\r\n'
     equal(c.mail(to=(AWAY, 'eve@far.example'), sender='alice@here.example',
                  content=body)[0], 250)
     p.pass_()
