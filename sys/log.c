@@ -17,6 +17,7 @@ static const char *log_program = "postern";
 static int log_sink = 2;
 static bool log_to_syslog;
 static enum log_level log_most = LOGL_INFO;
+static void (*log_taker)(struct str line);
 
 /* Standard error is the client when inetd gave him 0, 1 and 2. */
 static bool stderr_is_client(void)
@@ -46,6 +47,11 @@ void log_open(const char *program, int fd)
 int log_fd(void)
 {
 	return log_sink;
+}
+
+void log_give(void (*take)(struct str line))
+{
+	log_taker = take;
 }
 
 void log_limit(enum log_level most)
@@ -118,7 +124,13 @@ void log_end(struct log *l)
 	size_t n = l->b.n;
 	ssize_t ignored;
 
-	if (log_sink < 0 || l->level > log_most)
+	if (l->level > log_most)
+		return;
+	if (log_taker) {
+		log_taker(buf_str(&l->b));
+		return;
+	}
+	if (log_sink < 0)
 		return;
 	if (!log_to_syslog)
 		l->text[n++] = '\n';

@@ -31,6 +31,9 @@ int log_fd(void);
 /* From now on only lines of this level or graver ones. */
 void log_limit(enum log_level most);
 
+/* Lines go to `take`, "<4>event=...", and nowhere else; NULL: as before. */
+void log_give(void (*take)(struct str line));
+
 /* Starts a line "event" and takes fields until log_end sends it. */
 struct log {
 	struct buf b;
