@@ -11,6 +11,7 @@
 # Every mail/*.c goes into libmail.a and every sys/*.c into libsys.a; the
 # linker takes what a program calls. deps names the Debian packages.
 
+VERSION   = 0.1
 B         = build
 PREFIX    = /usr/local
 MANDIR    = $(PREFIX)/share/man
@@ -45,6 +46,7 @@ SYSTEMD := $(shell echo 'int main(void) { return sd_journal_sendv(0, 0); }' | \
 	2>/dev/null && echo -lsystemd)
 QLIBS = $(UNBOUND) $(OPENSSL) $(SYSTEMD)
 DEFS  = -std=c11 -D_GNU_SOURCE -I. -I$(B) $(SYSINC) \
+	-DPOSTERN_VERSION='"$(VERSION)"' \
 	$(UNBOUND:-lunbound=-DHAVE_UNBOUND) $(if $(OPENSSL),-DHAVE_OPENSSL) \
 	$(SYSTEMD:-lsystemd=-DHAVE_SYSTEMD)
 HOUSE = $(DEFS) $(WARN) $(HARD) -fPIE -ffunction-sections -fdata-sections \
@@ -65,7 +67,7 @@ TOOLS   = $(patsubst %.c,$(B)/%,$(filter-out tests/tools/conquered%, \
 BOXES   = $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/*.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
-PROGS   = $(B)/smtpd $(B)/deliver $(B)/sendmail
+PROGS   = $(B)/smtpd $(B)/deliver $(B)/sendmail $(B)/postern
 ifndef STATIC	# its libraries are not made for musl
 PROGS  += $(B)/queue
 endif
@@ -76,6 +78,7 @@ all: $(PROGS)
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
 $(B)/sendmail: $(B)/sendmail.o $(B)/libsys.a $(B)/libmail.a
+$(B)/postern: $(B)/postern.o $(B)/libsys.a $(B)/libmail.a
 $(B)/queue:   $(B)/queue.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/queue: LIBS = $(QLIBS)
 
@@ -207,8 +210,9 @@ D = $(DESTDIR)
 install: all
 	$(INSTALL) -d $D$(LIBEXEC) $D$(UNITDIR)-preset $D$(UNITDIR) \
 	  $D$(PREFIX)/lib/sysusers.d $D$(PREFIX)/lib/tmpfiles.d $D$(DOCDIR)
-	$(INSTALL) -m 755 $(filter-out $(B)/sendmail,$(PROGS)) $D$(LIBEXEC)
+	$(INSTALL) -m 755 $(filter-out %/sendmail %/postern,$(PROGS)) $D$(LIBEXEC)
 	$(INSTALL) -d $D$(PREFIX)/sbin $D$(PREFIX)/bin $D$(PREFIX)/lib
+	$(INSTALL) -m 755 $(B)/postern $D$(PREFIX)/bin
 	$(INSTALL) -m 755 $(B)/sendmail $D$(PREFIX)/sbin
 	ln -sfn ../sbin/sendmail $D$(PREFIX)/lib/sendmail
 	ln -sfn ../sbin/sendmail $D$(PREFIX)/bin/mailq
@@ -227,7 +231,7 @@ uninstall:
 	rm -rf $D$(LIBEXEC) $D$(DOCDIR)
 	rm -f $D$(PREFIX)/sbin/sendmail $D$(PREFIX)/lib/sendmail \
 	  $D$(PREFIX)/bin/mailq $D$(PREFIX)/bin/newaliases
-	rm -f $D$(UNITDIR)/postern-* $D$(UNITDIR)-preset/90-postern.preset \
+	rm -f $D$(PREFIX)/bin/postern $D$(UNITDIR)/postern-* $D$(UNITDIR)-preset/90-postern.preset \
 	  $D$(PREFIX)/lib/sysusers.d/postern.conf \
 	  $D$(PREFIX)/lib/tmpfiles.d/postern.conf
 	for m in $(wildcard man/*.[1-8]); do \

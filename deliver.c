@@ -22,6 +22,7 @@
 #include "sys/poller.h"
 #include "sys/sandbox.h"
 #include "sys/share.h"
+#include "sys/version.h"
 
 enum { WHY_MAX = 256 };
 
@@ -157,6 +158,8 @@ int main(int argc, char **argv)
 	int rc, connection = -1;
 
 	fill_standard_fds();
+	if (version_asked(argc, argv, "deliver"))
+		return EX_OK;
 	umask(077);
 	log_open("deliver", SANDBOX_LOG_FD);
 	rc = listen_inherit(&o.listeners) < 0 ? EX_OSERR : 0;

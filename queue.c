@@ -20,18 +20,20 @@
 #include "sys/log.h"
 #include "sys/pass.h"
 #include "sys/privilege.h"
+#include "sys/probe.h"
 #include "sys/qdir.h"
 #include "sys/qlist.h"
 #include "sys/queued.h"
 #include "sys/sandbox.h"
 #include "sys/bell.h"
+#include "sys/version.h"
 
 #define CREDENTIALS "/etc/postern/credentials"
 
 enum { WINDOW_FDS = 2048, LOCK_TRIES = 50, LOCK_PAUSE_MS = 100 };
 
 struct options {
-	const char *conf_path, *id;
+	const char *conf_path, *id, *sender;
 	char verb; /* a letter of the usage, 0: a pass */
 	bool json;
 };
@@ -41,7 +43,9 @@ static int usage(void)
 	static const char text[] =
 	    "usage: queue [-C conf] [-a]\n"
 	    "       queue [-C conf] -l [--json]\n"
-	    "       queue [-C conf] -r ID | -d ID | -h ID | -H ID\n";
+	    "       queue [-C conf] -r ID | -d ID | -h ID | -H ID\n"
+	    "       queue [-C conf] -t DESTINATION\n"
+	    "       queue [-C conf] [-f sender] -T DESTINATION\n";
 
 	(void)!write(2, text, sizeof(text) - 1);
 	return EX_USAGE;
@@ -53,6 +57,11 @@ static int say(int code, const char *id, const char *text)
 	return code;
 }
 
+static bool is_probe(const struct options *o)
+{
+	return o->verb == 't' || o->verb == 'T';
+}
+
 static int read_options(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -61,7 +70,8 @@ static int read_options(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "C:alr:d:h:H:", longs, NULL)) != -1)
+	while ((c = getopt_long(
+		    argc, argv, "C:alr:d:h:H:t:T:f:", longs, NULL)) != -1)
 		switch (c) {
 		case 'C':
 			o->conf_path = optarg;
@@ -69,12 +79,17 @@ static int read_options(struct options *o, int argc, char **argv)
 		case 'j':
 			o->json = true;
 			break;
+		case 'f':
+			o->sender = optarg;
+			break;
 		case 'a':
 		case 'l':
 		case 'r':
 		case 'd':
 		case 'h':
 		case 'H':
+		case 't':
+		case 'T':
 			if (o->verb != 0)
 				return usage();
 			o->verb = (char)c;
@@ -83,9 +98,10 @@ static int read_options(struct options *o, int argc, char **argv)
 		default:
 			return usage();
 		}
-	if (optind < argc || (o->json && o->verb != 'l'))
+	if (optind < argc || (o->json && o->verb != 'l') ||
+	    (o->sender && o->verb != 'T'))
 		return usage();
-	if (o->id && !qdir_is_name(str_of(o->id)))
+	if (o->id && !is_probe(o) && !qdir_is_name(str_of(o->id)))
 		return say(EX_DATAERR, o->id, "no identifier of a message");
 	return 0;
 }
@@ -226,6 +242,20 @@ static int work(
 	}
 }
 
+/* Whoever asks: nothing of the queue is touched. */
+static int probe(const struct options *o, const struct conf *conf)
+{
+	struct probe p = { .conf = conf,
+		.what = o->id,
+		.live = o->verb == 'T',
+		.sender = o->sender };
+
+	probe_prepare(&p);
+	if (privilege_become("_postern-queue", "_postern") < 0)
+		return EX_CONFIG;
+	return probe_run(&p);
+}
+
 /* 0, 1 and 2 are never a file that we open. */
 static void fill_standard_fds(void)
 {
@@ -243,6 +273,8 @@ int main(int argc, char **argv)
 	int wake = BELL_NONE, rc;
 
 	tzset();
+	if (version_asked(argc, argv, "queue"))
+		return EX_OK;
 	umask(0007);
 	log_open("queue", SANDBOX_LOG_FD); /* by syslog, if 2 is closed */
 	journal_start();
@@ -256,6 +288,8 @@ int main(int argc, char **argv)
 		wake = bell_open(conf ? conf->run_directory : "/run/postern");
 	if (!conf)
 		return EX_CONFIG;
+	if (is_probe(&o))
+		return probe(&o, conf);
 	if (!qdir_is_ours(conf->spool))
 		return say(EX_NOPERM, NULL,
 		    "the queue belongs to _postern-queue: root may do this");

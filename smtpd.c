@@ -27,6 +27,7 @@
 #include "sys/spool.h"
 #include "sys/staff.h"
 #include "sys/starter.h"
+#include "sys/version.h"
 #include "sys/wake.h"
 
 static const char usage[] =
@@ -247,6 +248,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	tzset();
+	if (version_asked(argc, argv, "smtpd"))
+		return EX_OK;
 	umask(0007); /* the queue pass, of our group, reads what we write */
 	log_open("smtpd", SANDBOX_LOG_FD);
 	if (listen_inherit(&o.listeners) < 0)

@@ -65,6 +65,7 @@ struct client_setup {
 	struct str hostname; /* for EHLO */
 	bool is_exempt;      /* REQUIRETLS asks nothing of it: a unix socket */
 	bool vouched;        /* it has proved who it is: REQUIRETLS */
+	bool probe;          /* no DATA: a 2yz to RCPT is the fate */
 	const struct sasl_secret *secret; /* NULL: no AUTH */
 	/* Told once for each recipient; text is printable ASCII and begins with
 	 * the code of the reply when `said` by the server. */

@@ -253,6 +253,7 @@ static void ask_data(struct client *c)
 			   ? c->mail_good && c->ntaken + c->nrcpts_due > 0
 			   : c->nasked > 0;
 
+	hopeful = hopeful && !c->setup->probe;
 	if (!hopeful && c->ndue > 0)
 		return;
 	if (!hopeful) {
@@ -323,7 +324,9 @@ static void hear_rcpt(struct client *c)
 		client_break(c, "an odd reply to RCPT");
 		return;
 	}
-	if (class == 2) {
+	if (class == 2 && c->setup->probe) {
+		client_tell_reply(c, i);
+	} else if (class == 2) {
 		c->rcpt[i] = CLIENT_RCPT_TAKEN;
 		c->ntaken++;
 	} else if (is_too_many(c) && c->ntaken > 0) {

@@ -392,7 +392,7 @@ static int serve_one(bool never)
 
 /* What is read from files, before the lock-down.  What is missing is told by
  * those who need it. */
-static void prepare(const struct carrier *c)
+static void prepare(const struct carrier *c, bool have_passwords)
 {
 	bool names = c->domain.n > 0, users = false, authorities = false;
 	struct netaddr a;
@@ -404,7 +404,7 @@ static void prepare(const struct carrier *c)
 		users = users || h->user.n > 0;
 		authorities = authorities || h->tls != HOP_TLS_MAY;
 	}
-	if (users)
+	if (users && !have_passwords)
 		(void)credentials_load(c->credentials);
 	(void)tls_client_start(authorities);
 	if (!names)
@@ -428,18 +428,23 @@ static int lock_in(void)
 	return rc;
 }
 
+int carrier_prepare(const struct carrier *c, bool have_passwords)
+{
+	signal(SIGPIPE, SIG_IGN);
+	prepare(c, have_passwords);
+	return lock_in();
+}
+
 void carrier_serve(int sock, const struct carrier *c)
 {
 	bool never = false;
 	int rc;
 
-	signal(SIGPIPE, SIG_IGN);
 	k.sock = sock;
 	k.setup = c;
 	k.party = (struct call_party){ c->hostname, c->domain, tell, NULL };
 	k.call.fd = -1;
-	prepare(c);
-	if (lock_in() != 0) {
+	if (carrier_prepare(c, false) != 0) {
 		send_unreachable(STR("4.3.5"), STR("the sandbox failed"));
 		return;
 	}

@@ -52,6 +52,10 @@ struct carrier {
 	bool smarthost;          /* ... also of rules that name no hop */
 };
 
+/* Reads what is read from files, the passwords unless they are there already
+ * or not wanted, and locks this process in.  0 or -errno. */
+int carrier_prepare(const struct carrier *c, bool have_passwords);
+
 /* Forked by the pass, serves `sock` until its end, then returns. */
 void carrier_serve(int sock, const struct carrier *c);
 

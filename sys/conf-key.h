@@ -35,6 +35,11 @@ const char *conf_take_switch(struct conf *, const struct key *, struct str);
  * wrong. */
 const char *conf_hop(struct conf *c, struct str v, struct hop *hop);
 
+/* The takers of sys/conf-nets.c: any networks, and those that we trust. */
+const char *conf_take_nets(struct conf *, const struct key *, struct str);
+const char *conf_take_trusted_nets(
+    struct conf *, const struct key *, struct str);
+
 /* The takers of sys/conf-hop.c. */
 const char *conf_take_hops(struct conf *, const struct key *, struct str);
 const char *conf_take_route(struct conf *, const struct key *, struct str);

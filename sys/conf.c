@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include "mail/domain.h"
+#include "sys/conf-file.h"
 #include "sys/conf-key.h"
 
 #define CONF_DEFAULT "/etc/postern/postern.conf"
+
+enum { FAULT_MAX = 512 };
 
 bool conf_keep(struct conf *c, struct str s, struct str *kept)
 {
@@ -63,24 +66,6 @@ static const char *take_domains(
 		    !conf_keep(c, buf_str(&b), &d->v[d->n]))
 			return "too many domains";
 		d->n++;
-	}
-	return NULL;
-}
-
-static const char *take_nets(struct conf *c, const struct key *k, struct str v)
-{
-	struct conf_nets *n = conf_field(c, k);
-	struct str word;
-
-	if (str_eq(v, STR("none")))
-		return NULL;
-	while (str_word(&v, &word)) {
-		if (n->n == CONF_LIST_MAX)
-			return "too many networks";
-		if (net_parse(word, &n->v[n->n]) != 0)
-			return "not an address or network (host bits must be "
-			       "0)";
-		n->n++;
 	}
 	return NULL;
 }
@@ -220,7 +205,7 @@ static const char *take_bare_newline(
 	if (!str_word(&v, &word) || !str_eq(word, STR("normalize")) ||
 	    str_trim(v).n == 0)
 		return "reject, or normalize NETWORKS, is needed";
-	return take_nets(c, k, v);
+	return conf_take_nets(c, k, v);
 }
 
 #define AT(member) offsetof(struct conf, member)
@@ -233,8 +218,8 @@ static const struct key keys[] = {
 	{ "local-domains",	take_domains,	AT(local_domains), 0, 0, true },
 	{ "relay-domains",	take_domains,	AT(relay_domains), 0, 0, true },
 	{ "relay-recipients",	take_path,	AT(relay_recipients), 0, 0, false },
-	{ "relay-networks",	take_nets,	AT(relay_networks), 0, 0, true },
-	{ "proxy-networks",	take_nets,	AT(proxy_networks), 0, 0, true },
+	{ "relay-networks",	conf_take_trusted_nets, AT(relay_networks), 0, 0, true },
+	{ "proxy-networks",	conf_take_trusted_nets, AT(proxy_networks), 0, 0, true },
 	{ "bare-newline",	take_bare_newline, AT(normalize_networks), 0, 0, false },
 	{ "mailbox",		take_mailbox,	AT(mailbox), 0, 0, false },
 	{ "users",		take_users,	AT(users_file), 0, 0, false },
@@ -309,25 +294,6 @@ static bool was_given(const bool seen[NKEYS], const char *name)
 	return false;
 }
 
-/* The first line of a small file, trimmed, into *b; false without one. */
-static bool first_line(const char *path, struct buf *b)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, b->p, b->cap);
-	struct str text, line;
-
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return false;
-	text = str_at(b->p, (size_t)n);
-	str_cut(&text, '\n', &line);
-	line = str_trim(line);
-	memmove(b->p, line.p, line.n);
-	b->n = line.n;
-	return line.n > 0;
-}
-
 /* Our name when none is configured; a name that is no domain is no name. */
 static void default_hostname(struct conf *c)
 {
@@ -345,7 +311,7 @@ static void default_origin(struct conf *c)
 	char name[CONF_HOST_MAX];
 	struct buf b = BUF(name);
 
-	if (!first_line("/etc/mailname", &b) ||
+	if (!conf_first_line("/etc/mailname", &b) ||
 	    take_domain(c, &k, buf_str(&b)) != NULL)
 		c->origin = c->hostname;
 }
@@ -403,64 +369,50 @@ const char *conf_path(const char *path)
 	return env && *env ? env : CONF_DEFAULT;
 }
 
-/* The whole file into *b.  0 or -errno; -EFBIG when it does not fit. */
-static int slurp(const char *path, struct buf *b)
+struct faults {
+	const char *path;
+	void (*each)(void *arg, struct str text);
+	void *arg;
+	unsigned n;
+};
+
+static void complain(
+    struct faults *f, unsigned line, struct str text, const char *wrong)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int rc = 0;
+	char room[FAULT_MAX];
+	struct buf why = BUF(room);
 
-	if (fd < 0)
-		return -errno;
-	for (;;) {
-		ssize_t n = read(fd, b->p + b->n, b->cap - b->n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			rc = n < 0 ? -errno : 0;
-			break;
-		}
-		b->n += (size_t)n;
-		if (b->n == b->cap) {
-			rc = -EFBIG;
-			break;
-		}
-	}
-	close(fd);
-	return rc;
-}
-
-static void complain(struct buf *why, const char *path, unsigned line,
-    struct str text, const char *wrong)
-{
-	buf_putz(why, path);
+	buf_putz(&why, f->path);
 	if (line > 0) {
-		buf_putc(why, ':');
-		buf_u64(why, line);
+		buf_putc(&why, ':');
+		buf_u64(&why, line);
 	}
-	buf_putz(why, ": ");
+	buf_putz(&why, ": ");
 	if (text.n > 0) {
-		buf_putc(why, '\'');
-		buf_escape(why, text, 80);
-		buf_putz(why, "': ");
+		buf_putc(&why, '\'');
+		buf_escape(&why, text, 80);
+		buf_putz(&why, "': ");
 	}
-	buf_putz(why, wrong);
+	buf_putz(&why, wrong);
+	f->n++;
+	f->each(f->arg, buf_str(&why));
 }
 
-int conf_read(struct conf *c, const char *path, struct buf *why)
+int conf_read_all(struct conf *c, const char *path,
+    void (*each)(void *arg, struct str text), void *arg)
 {
 	static char file[CONF_TEXT_MAX];
 	struct buf text = BUF(file);
 	bool seen[NKEYS] = { false };
-	const char *name = conf_path(path);
+	struct faults f = { conf_path(path), each, arg, 0 };
 	struct str rest, line;
 	unsigned at = 0;
-	int rc = slurp(name, &text);
+	int rc = conf_slurp(f.path, &text);
 
 	memset(c, 0, offsetof(struct conf, text));
 	defaults(c);
-	if (rc < 0 && (rc != -ENOENT || strcmp(name, CONF_DEFAULT) != 0)) {
-		complain(why, name, 0, STR(""), strerror(-rc));
+	if (rc < 0 && (rc != -ENOENT || strcmp(f.path, CONF_DEFAULT) != 0)) {
+		complain(&f, 0, STR(""), strerror(-rc));
 		return rc;
 	}
 	rest = buf_str(&text);
@@ -468,13 +420,25 @@ int conf_read(struct conf *c, const char *path, struct buf *why)
 		const char *wrong = take_line(c, line, seen);
 
 		at++;
-		if (wrong) {
-			complain(why, name, at, str_trim(line), wrong);
-			return CONF_FAULT;
-		}
+		if (wrong)
+			complain(&f, at, str_trim(line), wrong);
 	}
 	defaults_after(c, seen);
-	return 0;
+	return f.n > 0 ? CONF_FAULT : 0;
+}
+
+/* The first fault says what to mend first. */
+static void keep_first(void *arg, struct str text)
+{
+	struct buf *why = arg;
+
+	if (why->n == 0)
+		buf_put(why, str_head(text, why->cap));
+}
+
+int conf_read(struct conf *c, const char *path, struct buf *why)
+{
+	return conf_read_all(c, path, keep_first, why);
 }
 
 bool conf_has_domain(const struct conf_domains *d, struct str domain)

@@ -130,6 +130,10 @@ struct conf {
 enum { CONF_FAULT = 1 };
 int conf_read(struct conf *c, const char *path, struct buf *why);
 
+/* The same, but every fault that there is goes to `each`, one at a time. */
+int conf_read_all(struct conf *c, const char *path,
+    void (*each)(void *arg, struct str text), void *arg);
+
 /* The path that conf_read(path) would read. */
 const char *conf_path(const char *path);
 

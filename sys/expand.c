@@ -27,7 +27,7 @@ struct state {
 	struct expand *x;
 	unsigned flags;
 	struct str domain; /* for %d and the owners of lists */
-	unsigned naddresses, nboxes;
+	unsigned naddresses, nboxes, depth;
 	bool later, brief;
 	struct verdict why;     /* if later */
 	struct verdict refusal; /* of a rewritten address; or no status */
@@ -42,6 +42,15 @@ struct chain {
 };
 
 static void add_name(struct state *s, struct str name, const struct chain *up);
+
+static void tell(
+    struct state *s, enum expand_event event, struct str what, struct str more)
+{
+	struct expand_step step = { event, s->depth, what, more, NULL };
+
+	if (s->x->told)
+		s->x->told(s->x->told_arg, &step);
+}
 
 static void later(struct state *s, struct verdict why)
 {
@@ -59,15 +68,17 @@ static void alias_fault(struct state *s, struct str what, const char *error)
 	log_str(&l, "target", what);
 	log_str(&l, "error", str_of(error));
 	log_end(&l);
+	tell(s, EXPAND_FAULT, what, str_of(error));
 	later(s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
 		     STR("an alias cannot be followed now") });
 }
 
 /* The others of the list shall not go without because of one. */
-static void skip_member(struct str name)
+static void skip_member(struct state *s, struct str name)
 {
 	struct log l;
 
+	tell(s, EXPAND_SKIP, name, STR(""));
 	log_begin(&l, LOGL_WARNING, "alias");
 	log_str(&l, "target", name);
 	log_str(&l, "error", STR("no such user, left out"));
@@ -82,7 +93,12 @@ static void alias_loop(struct state *s, struct str what, const char *error)
 
 static void add_box(struct state *s, struct box *box, const struct chain *up)
 {
+	struct expand_step step = { EXPAND_BOX, s->depth, box->user, box->path,
+		box };
+
 	box->owner = up ? up->owner : STR("");
+	if (s->x->told)
+		s->x->told(s->x->told_arg, &step);
 	plan_box(&s->x->boxes, box);
 	s->nboxes++;
 }
@@ -97,12 +113,20 @@ static void add_root(struct state *s, const struct chain *up)
 }
 
 /* An account of the system: root answers for what local programs send it. */
-static int add_system(struct state *s, const struct chain *up)
+static int add_system(struct state *s, struct str name, const struct chain *up)
 {
+	tell(s, EXPAND_SYSTEM, name, STR(""));
 	if ((s->flags & REQUEST_LOCAL) == 0)
 		return USERS_NONE;
 	add_name(s, STR("root"), up);
 	return 0;
+}
+
+/* There is such a user, but not now. */
+static void later_user(struct state *s, struct str name, struct verdict why)
+{
+	tell(s, EXPAND_FAULT, name, why.text);
+	later(s, why);
 }
 
 /* The user of exactly this name.  0 (whatever came of it) or USERS_NONE. */
@@ -120,13 +144,13 @@ static int add_user(struct state *s, struct str name, const struct chain *up)
 	    (s->flags & REQUEST_LOCAL) != 0)
 		rc = users_is_system(&s->x->users, name);
 	if (rc == USERS_SYSTEM)
-		return add_system(s, up);
+		return add_system(s, name, up);
 	if (rc == USERS_NONE)
 		return rc;
 	if (rc == 0)
 		add_box(s, &user.box, up);
 	else
-		later(s, failure_verdict(rc));
+		later_user(s, name, failure_verdict(rc));
 	return 0;
 }
 
@@ -142,6 +166,7 @@ static void add_forward(
 	while (request_forward(&list, &address, &owner) == 0)
 		if (str_eq(address, buf_str(&b)) && str_eq(owner, up->owner))
 			return;
+	tell(s, EXPAND_FORWARD, buf_str(&b), up->owner);
 	request_field(&s->x->forwards, buf_str(&b));
 	request_field(&s->x->forwards, up->owner);
 }
@@ -178,6 +203,7 @@ static void add_include(
 	if (rc == 0) {
 		struct chain c = { up, STR(""), up->owner, up->depth + 1 };
 
+		tell(s, EXPAND_INCLUDE, path, STR(""));
 		add_targets(s, str_at(room->p + mark, room->n - mark), &c);
 	} else {
 		alias_fault(s, path, "cannot be included");
@@ -199,7 +225,7 @@ static void add_target(
 		break;
 	case ALIAS_FINAL:
 		if (add_user(s, t->text, up) != 0)
-			skip_member(t->text);
+			skip_member(s, t->text);
 		break;
 	case ALIAS_ADDRESS:
 		add_address(s, t->text, up);
@@ -221,12 +247,14 @@ static void add_targets(
 	struct alias_target t;
 	int rc;
 
+	s->depth = up->depth;
 	while ((rc = alias_target_next(&targets, room, &t)) != ALIAS_END &&
 	       s->naddresses <= EXPAND_ADDRESSES) {
 		if (rc == 0)
 			add_target(s, &t, up);
 		else
 			alias_fault(s, str_head(targets, 0), "not understood");
+		s->depth = up->depth;
 	}
 }
 
@@ -266,6 +294,7 @@ static int add_alias(struct state *s, struct str name, const struct chain *up)
 	find_owner(s, name, &owner);
 	if (owner.n > 0 && !owner.full)
 		c.owner = buf_str(&owner);
+	tell(s, EXPAND_ALIAS, name, targets);
 	add_targets(s, targets, &c);
 	return 0;
 }
@@ -295,6 +324,7 @@ static int try_name(struct state *s, struct str name, const struct chain *up)
 	}
 	if (!str_eqcase(name, STR("postmaster")))
 		return USERS_NONE;
+	tell(s, EXPAND_POSTMASTER, name, STR(""));
 	add_name(s, STR("root"), up);
 	return 0;
 }
@@ -311,7 +341,7 @@ static void add_name(struct state *s, struct str name, const struct chain *up)
 	if (!up)
 		(void)add_alias(s, STR("*"), up);
 	else
-		skip_member(name);
+		skip_member(s, name);
 }
 
 /* A rewritten address leads back, or nowhere.  False: it is none. */

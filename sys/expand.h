@@ -16,6 +16,25 @@ enum {
 	EXPAND_ADDRESSES = 100 /* of one recipient, those elsewhere too */
 };
 
+enum expand_event {
+	EXPAND_ALIAS,   /* what: its name, more: its targets, a view of the
+			   * alias file */
+	EXPAND_INCLUDE, /* what: the file */
+	EXPAND_BOX,     /* what: the user; box */
+	EXPAND_FORWARD, /* what: the address elsewhere */
+	EXPAND_SYSTEM,  /* what: an account of the system */
+	EXPAND_POSTMASTER,
+	EXPAND_SKIP, /* what: nobody, a member of a list */
+	EXPAND_FAULT /* what: is wrong, more: how */
+};
+
+struct expand_step {
+	enum expand_event event;
+	unsigned depth; /* of aliases, 0: the recipient himself */
+	struct str what, more;
+	const struct box *box;
+};
+
 /* What an expansion looks into; the buffers belong to the caller. */
 struct expand {
 	struct str from; /* the reverse-path, for mail that goes elsewhere */
@@ -26,6 +45,9 @@ struct expand {
 	struct buf include;  /* room for the included files */
 	struct buf boxes;    /* room for the boxes */
 	struct buf forwards; /* ... and for addresses of other hosts */
+	/* Told of each step, for who explains it; NULL: nobody is. */
+	void (*told)(void *arg, const struct expand_step *step);
+	void *told_arg;
 };
 
 /*

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mail/domain.h"
+#include "mail/json.h"
 #include "sys/io.h"
 #include "sys/locks.h"
 #include "sys/queued.h"
@@ -37,28 +37,7 @@ static void make_room(struct list *l)
 		flush(l);
 }
 
-/* --- JSON, RFC 8259 ------------------------------------------------------ */
-
-static void json_str(struct buf *b, struct str s)
-{
-	bool utf8 = utf8_valid(s);
-
-	buf_putc(b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (c == '"' || c == '\\') {
-			buf_putc(b, '\\');
-			buf_putc(b, s.p[i]);
-		} else if (c < ' ' || c == 0x7f || (c > 0x7f && !utf8)) {
-			buf_putz(b, "\\u");
-			buf_hex(b, c, 4);
-		} else {
-			buf_putc(b, s.p[i]);
-		}
-	}
-	buf_putc(b, '"');
-}
+/* --- JSON --------------------------------------------------------------- */
 
 static void json_key(struct buf *b, const char *name)
 {
@@ -85,7 +64,7 @@ static void json_head(struct list *l, const struct queued *q,
 	buf_putz(b, queue_of(h, locks_has(q->fd)));
 	buf_putz(b, "\"");
 	json_key(b, "queue_id");
-	json_str(b, str_of(q->id));
+	json_put(b, str_of(q->id));
 	json_key(b, "arrival_time");
 	buf_u64(b, (uint64_t)h->arrival_s);
 	json_key(b, "message_size");
@@ -95,7 +74,7 @@ static void json_head(struct list *l, const struct queued *q,
 	json_key(b, "next_attempt");
 	buf_u64(b, (uint64_t)h->next_s);
 	json_key(b, "sender");
-	json_str(b, h->sender);
+	json_put(b, h->sender);
 	json_key(b, "recipients");
 	buf_putc(b, '[');
 }
@@ -132,13 +111,13 @@ static void json_rcpt(struct list *l, const struct qfile_rcpt *r, bool first)
 	struct buf *b = &l->out;
 
 	buf_putz(b, first ? "{\"address\": " : ", {\"address\": ");
-	json_str(b, r->address);
+	json_put(b, r->address);
 	json_key(b, "status");
-	json_str(b, str_of(state_of(r->status)));
+	json_put(b, str_of(state_of(r->status)));
 	put_reason(&reason, r);
 	if (reason.n > 0) {
 		json_key(b, "delay_reason");
-		json_str(b, buf_str(&reason));
+		json_put(b, buf_str(&reason));
 	}
 	buf_putc(b, '}');
 }

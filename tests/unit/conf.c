@@ -35,6 +35,16 @@ static const struct {
 	{ "local-domains a b_ .c\n", "not a domain name" },
 	{ "relay-networks 10.0.0.1/8\n", "host bits" },
 	{ "relay-networks 10.0.0.0/33\n", "not an address" },
+	{ "relay-networks 10.0.0.0/8 0.0.0.0/0\n", "an open relay" },
+	{ "relay-networks 128.0.0.0/1\n", "an open relay" },
+	{ "relay-networks 8.0.0.0/7\n", "an open relay" },
+	{ "relay-networks ::/0\n", "an open relay" },
+	{ "relay-networks ::/64\n", "an open relay" },
+	{ "relay-networks ::ffff:0:0/96\n", "an open relay" },
+	{ "relay-networks 2000::/3\n", "an open relay" },
+	{ "relay-networks 2001::/15\n", "host bits" },
+	{ "relay-networks 2000::/15\n", "an open relay" },
+	{ "proxy-networks 0.0.0.0/0\n", "an open relay" },
 	{ "mailbox maildir:Maildir\n", "absolute path" },
 	{ "mailbox ~/Maildir\n", "maildir:PATH" },
 	{ "mailbox lmtp:~/x\n", "absolute path" },
@@ -96,6 +106,57 @@ static void faults(void)
 			"fault %zu: %s", i, rows[i].why))
 			printf("#   rc %d: %s\n", rc, why);
 	}
+}
+
+struct seen {
+	unsigned n;
+	struct buf text;
+};
+
+static void see(void *arg, struct str text)
+{
+	struct seen *s = arg;
+
+	s->n++;
+	buf_put(&s->text, text);
+	buf_putc(&s->text, '\n');
+}
+
+/* All of them in one reading, each on its line; what is good is taken. */
+static void all_faults(void)
+{
+	char text[2048];
+	struct seen s = { 0, BUF(text) };
+	FILE *f = fopen(file, "w");
+	int rc;
+
+	if (f) {
+		fputs("bogus 1\nhostname mx.example\n\nspool x\n"
+		      "relay-networks 0.0.0.0/0\nhostname b\n",
+		    f);
+		fclose(f);
+	}
+	rc = conf_read_all(&conf, file, see, &s);
+	buf_putc(&s.text, '\0');
+	tap_ok(rc == CONF_FAULT && s.n == 4, "four faults in one reading");
+	tap_ok(strstr(text, ":1: 'bogus 1': unknown key\n") &&
+		   strstr(text, ":4: 'spool x': ") &&
+		   strstr(text, ":5: 'relay-networks 0.0.0.0/0': an open") &&
+		   strstr(text, ":6: 'hostname b': given twice\n"),
+	    "each with its line");
+	tap_same(conf.hostname, STR("mx.example"), "what is good is taken");
+}
+
+/* What is somebody's own, however large. */
+static void large_networks(void)
+{
+	char why[512];
+	int rc = read_text("relay-networks 10.0.0.0/8 fc00::/7 fe80::/10\n"
+			   "relay-networks 2001::/16 ::1 ::ffff:10.0.0.0/104\n"
+			   "bare-newline normalize 0.0.0.0/0\n",
+	    why, sizeof(why));
+
+	tap_ok(rc == 0, "large, but somebody's: %s", rc == 0 ? "" : why);
 }
 
 static void defaults(void)
@@ -234,6 +295,8 @@ int main(void)
 	if (fd >= 0)
 		close(fd);
 	faults();
+	all_faults();
+	large_networks();
 	defaults();
 	values();
 	hops();
