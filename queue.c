@@ -151,6 +151,31 @@ static void raise_limits(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/*
+ * A pass reads what smtpd wrote and what carriers tell, and outside a unit it
+ * has no walls but its user.  It needs the spool, to read elsewhere (the files
+ * of its carriers' libraries), and sockets; anything else ends here.
+ */
+static int lock_in(const char *spool)
+{
+	struct sandbox_level level;
+	int ruleset = -1, rc;
+	int dir = open(spool, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0) {
+		rc = -errno;
+		log_errno("sandbox", spool, -rc);
+		return rc;
+	}
+	rc = sandbox_prepare(SANDBOX_PASS, dir, &ruleset, &level);
+	if (rc == 0)
+		rc = sandbox_enter(SANDBOX_PASS, ruleset);
+	if (ruleset >= 0)
+		close(ruleset);
+	close(dir);
+	return rc;
+}
+
 static int run_pass(
     const struct options *o, const struct conf *conf, struct qdir *d, int wake)
 {
@@ -163,6 +188,8 @@ static int run_pass(
 	struct pass_tally t;
 
 	raise_limits();
+	if (lock_in(conf->spool) < 0)
+		return EX_OSERR;
 	if (pass_run(&p, &t) < 0)
 		return EX_TEMPFAIL;
 	if (p.only && !t.found)

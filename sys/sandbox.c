@@ -4,14 +4,12 @@
  * sys/policy/; the one that depends on the configuration (which ids deliver
  * may take) is put together here.
  *
- * The constants of Landlock are our own: the C library may have none, or the
- * kernel may be newer than its headers.  It is used as far as the running
- * kernel knows it.  Whether it is there is asked once, by the version query;
- * when that fails, whatever the error (a container's filter answers EPERM),
- * seccomp must do alone.  A failure later on is never passed over.
+ * Landlock (sys/landlock) is used as far as the running kernel knows it.
+ * Whether it is there is asked once, by the version query; when that fails,
+ * whatever the error (a container's filter answers EPERM), seccomp must do
+ * alone.  A failure later on is never passed over.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +18,7 @@
 
 #include <linux/seccomp.h>
 
+#include "sys/landlock.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
 
@@ -53,149 +52,13 @@ enum {
 	MDWE_REFUSE_EXEC_GAIN = 1
 };
 
-/* --- Landlock ----------------------------------------------------------- */
-
-enum {
-	CREATE_RULESET = 444, /* the same number everywhere */
-	ADD_RULE = 445,
-	RESTRICT_SELF = 446,
-	QUERY_VERSION = 1,
-	PATH_BENEATH = 1
-};
-
-enum {
-	FS_EXECUTE = 1 << 0,
-	FS_WRITE_FILE = 1 << 1,
-	FS_READ_FILE = 1 << 2,
-	FS_READ_DIR = 1 << 3,
-	FS_REMOVE_DIR = 1 << 4,
-	FS_REMOVE_FILE = 1 << 5,
-	FS_MAKE_CHAR = 1 << 6,
-	FS_MAKE_DIR = 1 << 7,
-	FS_MAKE_REG = 1 << 8,
-	FS_MAKE_SOCK = 1 << 9,
-	FS_MAKE_FIFO = 1 << 10,
-	FS_MAKE_BLOCK = 1 << 11,
-	FS_MAKE_SYM = 1 << 12,
-	FS_REFER = 1 << 13,     /* ABI 2 */
-	FS_TRUNCATE = 1 << 14,  /* ABI 3 */
-	FS_IOCTL_DEV = 1 << 15, /* ABI 5 */
-	NET_BIND_TCP = 1 << 0,  /* ABI 4 */
-	NET_CONNECT_TCP = 1 << 1,
-	SCOPE_ABSTRACT_UNIX = 1 << 0, /* ABI 6 */
-	SCOPE_SIGNAL = 1 << 1
-};
-
-struct ruleset {
-	uint64_t fs;
-	uint64_t net;
-	uint64_t scope;
-};
-
-struct beneath {
-	uint64_t allowed;
-	int32_t fd;
-} __attribute__((packed));
-
-/* What this kernel can handle at all. */
-static uint64_t known_fs(int abi)
-{
-	uint64_t known = FS_REFER - 1;
-
-	if (abi >= 2)
-		known |= FS_REFER;
-	if (abi >= 3)
-		known |= FS_TRUNCATE;
-	if (abi >= 5)
-		known |= FS_IOCTL_DEV;
-	return known;
-}
-
-/*
- * smtpd: nothing anywhere, but its own files in the spool directory.
- *
- * A carrier: nothing anywhere, and TCP connections only outwards.
- *
- * deliver: as the identity of the moment allows, but nothing is executed and
- * nothing is made that is not a file or a directory.  Merely being in a
- * Landlock domain forbids renames between directories (tmp/ to new/) unless
- * REFER is granted, so that there ABI 1 is as good as none.
- */
-static void wanted(enum sandbox_program program, int abi, struct ruleset *set,
-    uint64_t *allowed)
-{
-	if (program == SANDBOX_CARRIER) {
-		set->fs = known_fs(abi);
-		*allowed = 0;
-	} else if (program == SANDBOX_SMTPD) {
-		set->fs = known_fs(abi);
-		*allowed = FS_WRITE_FILE | FS_READ_FILE | FS_MAKE_REG |
-			   FS_REMOVE_FILE | FS_TRUNCATE;
-	} else {
-		set->fs = FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_BLOCK |
-			  FS_MAKE_SOCK | FS_MAKE_FIFO | FS_MAKE_SYM | FS_REFER;
-		*allowed = FS_REFER;
-	}
-	*allowed &= set->fs;
-	set->net = abi >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0;
-	if (program == SANDBOX_CARRIER)
-		set->net &= ~(uint64_t)NET_CONNECT_TCP;
-	set->scope = abi >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0;
-}
-
-/* The size of the structure may exceed what an older kernel knows as long as
- * the rest is zero. */
-static int make_ruleset(
-    const struct ruleset *set, uint64_t allowed, int dir, int *ruleset_fd)
-{
-	struct beneath rule = { allowed, dir };
-	long fd = syscall(CREATE_RULESET, set, sizeof(*set), 0);
-	int err;
-
-	if (fd < 0) {
-		err = errno;
-		log_errno("sandbox", "landlock_create_ruleset", err);
-		return -err;
-	}
-	if (dir >= 0 &&
-	    syscall(ADD_RULE, (int)fd, PATH_BENEATH, &rule, 0) < 0) {
-		err = errno;
-		log_errno("sandbox", "landlock_add_rule", err);
-		close((int)fd);
-		return -err;
-	}
-	*ruleset_fd = (int)fd;
-	return 0;
-}
-
 int sandbox_prepare(enum sandbox_program program, int spool_fd, int *ruleset_fd,
     struct sandbox_level *level)
 {
-	long abi = syscall(CREATE_RULESET, NULL, 0, QUERY_VERSION);
-	struct ruleset set;
-	uint64_t allowed;
-	int root, err;
+	int abi = landlock_make(program, spool_fd, ruleset_fd);
 
-	*ruleset_fd = -1;
-	level->landlock_abi = 0;
-	if (abi < (program == SANDBOX_DELIVER ? 2 : 1))
-		return 0;
-	wanted(program, (int)abi, &set, &allowed);
-	if (program != SANDBOX_DELIVER) {
-		err = make_ruleset(&set, allowed, spool_fd, ruleset_fd);
-	} else {
-		root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (root < 0) {
-			err = errno;
-			log_errno("sandbox", "/", err);
-			return -err;
-		}
-		err = make_ruleset(&set, allowed, root, ruleset_fd);
-		close(root);
-	}
-	if (err == 0)
-		level->landlock_abi = (int)abi;
-	return err;
+	level->landlock_abi = abi < 0 ? 0 : abi;
+	return abi < 0 ? abi : 0;
 }
 
 /* --- entering ----------------------------------------------------------- */
@@ -302,15 +165,22 @@ static int load(const struct sock_filter *f, size_t n)
 	return checked(r, "seccomp");
 }
 
+#define LOAD(program) \
+	load(SANDBOX_FILTER(program), COUNT(SANDBOX_FILTER(program)))
+
 static int load_policy(enum sandbox_program program)
 {
-	if (program == SANDBOX_SMTPD)
-		return load(
-		    SANDBOX_FILTER(smtpd), COUNT(SANDBOX_FILTER(smtpd)));
-	if (program == SANDBOX_CARRIER)
-		return load(
-		    SANDBOX_FILTER(carrier), COUNT(SANDBOX_FILTER(carrier)));
-	return load(SANDBOX_FILTER(deliver), COUNT(SANDBOX_FILTER(deliver)));
+	switch (program) {
+	case SANDBOX_SMTPD:
+		return LOAD(smtpd);
+	case SANDBOX_DELIVER:
+		return LOAD(deliver);
+	case SANDBOX_PASS:
+		return LOAD(pass);
+	case SANDBOX_CARRIER:
+		return LOAD(carrier);
+	}
+	return -EINVAL;
 }
 
 int sandbox_enter(enum sandbox_program program, int ruleset_fd)
@@ -325,8 +195,7 @@ int sandbox_enter(enum sandbox_program program, int ruleset_fd)
 	if (r == 0)
 		r = set_limits(program);
 	if (r == 0 && ruleset_fd >= 0)
-		r = checked(syscall(RESTRICT_SELF, ruleset_fd, 0),
-		    "landlock_restrict_self");
+		r = landlock_enter(ruleset_fd);
 	if (r == 0)
 		r = load_policy(program);
 	return r;

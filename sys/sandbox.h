@@ -25,7 +25,12 @@ enum {
 	SANDBOX_FREE_FD = 16     /* the first that is free for others */
 };
 
-enum sandbox_program { SANDBOX_SMTPD, SANDBOX_DELIVER, SANDBOX_CARRIER };
+enum sandbox_program {
+	SANDBOX_SMTPD,
+	SANDBOX_DELIVER,
+	SANDBOX_PASS,
+	SANDBOX_CARRIER
+};
 
 /* What came of it, for the log: "landlock=7 seccomp=yes". */
 struct sandbox_level {
@@ -36,7 +41,8 @@ struct sandbox_level {
  * Prepared once, before connections are accepted (a parent prepares, its
  * children enter): a Landlock ruleset that lets smtpd create, write, read
  * what it created, and remove in the directory spool_fd only; deliver's
- * denies execution and the making of devices and sockets; a carrier's has no
+ * denies execution and the making of devices and sockets; a pass may read
+ * everything and write below spool_fd, here the spool itself; a carrier has no
  * file at all.  spool_fd is -1 when there is none.  *ruleset_fd is -1 when the kernel has no Landlock
  * (decided by the version query alone).  0 or -errno.
  */

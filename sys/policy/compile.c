@@ -46,7 +46,7 @@ static const struct machine {
 };
 
 static const struct policy *const policies[] = { &policy_smtpd, &policy_deliver,
-	&policy_carrier };
+	&policy_pass, &policy_carrier };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -15,16 +15,7 @@
 
 #include "policy.h"
 
-/*
- * By their value in the kernel, the same on every machine the compiler knows.
- * A fork asks clone for SIGCHLD and, from glibc, for the two that store the
- * child's id; with any other flag it would make a thread or a namespace.
- */
-enum {
-	FORK = 17,
-	FORK_ID_BITS = 0x00200000 | 0x01000000,
-	LOCKS_64 = 12 /* F_GETLK64, F_SETLK64; F_SETLKW64 is 14 */
-};
+enum { LOCKS_64 = 12 /* F_GETLK64, F_SETLK64; F_SETLKW64 is 14 */ };
 
 /* clang-format off */
 static const struct policy_rule rules[] = {
@@ -119,7 +110,7 @@ static const struct policy_rule rules[] = {
 	 * pid above 0 only, never a group or everyone; it cannot be said here
 	 * that it must be a child, but CAP_KILL is not there. */
 	ALLOW("fork", NO_CONDITION),		/* musl */
-	ALLOW("clone", BITS(0, ~(uint64_t)FORK_ID_BITS, FORK)),
+	ALLOW("clone", BITS(0, ~(uint64_t)POLICY_FORK_ID_BITS, POLICY_FORK)),
 	REFUSE("clone3", ENOSYS, NO_CONDITION),	/* flags in memory; use clone */
 	ALLOW("wait4", NO_CONDITION),
 	ALLOW("kill", BITS(0, 0x80000000, 0), INT(1, SIGKILL)),

@@ -12,6 +12,21 @@
 
 enum { POLICY_ARGS = 3 };
 
+/*
+ * What clone(2) is asked for, by its value in the kernel, the same on every
+ * machine the compiler knows.  A fork asks for SIGCHLD and, from glibc, for
+ * the two that store the child's id; with any other flag it would make a
+ * thread or a namespace.  A thread asks for CLONE_VM, FS, FILES, SIGHAND,
+ * THREAD, SYSVSEM, SETTLS, PARENT_SETTID and CHILD_CLEARTID, all of them, and
+ * from musl for CLONE_DETACHED, which does nothing.
+ */
+enum {
+	POLICY_FORK = 17,
+	POLICY_FORK_ID_BITS = 0x00200000 | 0x01000000,
+	POLICY_THREAD = 0x003d0f00,
+	POLICY_DETACHED = 0x00400000
+};
+
 /* The argument numbered `index` and-ed with `mask` is `value`. */
 struct policy_arg {
 	uint64_t mask; /* 0: no condition, and none after it */
@@ -64,6 +79,7 @@ struct policy {
 	int otherwise; /* errno of a call that no row names; 0: the end */
 };
 
-extern const struct policy policy_smtpd, policy_deliver, policy_carrier;
+extern const struct policy policy_smtpd, policy_deliver, policy_pass,
+    policy_carrier;
 
 #endif

@@ -38,6 +38,11 @@ static const struct subject {
 	SUBJECT(carrier, riscv64, AUDIT_ARCH_RISCV64, true),
 	SUBJECT(carrier, arm, AUDIT_ARCH_ARM, false),
 	SUBJECT(carrier, x86, AUDIT_ARCH_I386, false),
+	SUBJECT(pass, x86_64, AUDIT_ARCH_X86_64, true),
+	SUBJECT(pass, aarch64, AUDIT_ARCH_AARCH64, true),
+	SUBJECT(pass, riscv64, AUDIT_ARCH_RISCV64, true),
+	SUBJECT(pass, arm, AUDIT_ARCH_ARM, false),
+	SUBJECT(pass, x86, AUDIT_ARCH_I386, false),
 };
 
 /* The instructions that libseccomp uses; another one is a failure. */

@@ -23,6 +23,8 @@ static struct subject {
 	    COUNT(SANDBOX_ROWS(smtpd)), smtpd_otherwise, -1 },
 	{ "deliver", SANDBOX_DELIVER, SANDBOX_ROWS(deliver),
 	    COUNT(SANDBOX_ROWS(deliver)), deliver_otherwise, -1 },
+	{ "pass", SANDBOX_PASS, SANDBOX_ROWS(pass), COUNT(SANDBOX_ROWS(pass)),
+	    pass_otherwise, -1 },
 	{ "carrier", SANDBOX_CARRIER, SANDBOX_ROWS(carrier),
 	    COUNT(SANDBOX_ROWS(carrier)), carrier_otherwise, -1 },
 };
