@@ -133,6 +133,7 @@ class Case:
         assert '\nStatus: %s\n' % status in report and text in report, report
         assert 'Subject: to be kept' in report, report
         assert 'secret body' not in report, 'RET=FULL has to be disregarded'
+        assert 'encrypted' in report, 'no advice'
 
     def waits(self, status):
         self.kept()
