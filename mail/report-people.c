@@ -62,6 +62,11 @@ static const struct {
 		   "ASCII.  Use another address, if there is one." },
 	{ "5.6.", "The recipient's mail system cannot take a message of this "
 		  "form.  Send it as plain text, or in another way." },
+	{ "5.7.10", "It may only travel encrypted, to a host that proves to "
+		    "be the right one, and no such way was found." },
+	{ "5.7.30", "You asked that it stay encrypted all the way, and the "
+		    "recipient's mail system does not promise that.  Send it "
+		    "without that wish, if that will do." },
 	{ "5.7.", "The message was refused by rule.  The words above may say "
 		  "which; sending it again unchanged will not help." },
 	{ "4.", "It was tried again and again until its time was over.  Send "

@@ -98,7 +98,7 @@ class Case:
     """A site, and a message of the strict kind through one pass."""
 
     def __init__(self, net, domain, sender='alice@here.example', flags='st',
-                 **conf):
+                 env=(), **conf):
         dns, self.servers = net
         self.servers.forget()
         self.p = Site(dict({'resolver': dns.resolver, 'dnssec': 'auto',
@@ -106,7 +106,7 @@ class Case:
         self.p.start()
         self.to = 'bob@' + domain
         self.p.put(sender, [self.to], SECRET, flags=flags, ret='FULL')
-        self.p.pass_()
+        self.p.pass_(env=dict(os.environ, **dict(env)))
         self.log = self.p.logged()
         self.reports = self.p.take('alice')
 
@@ -133,6 +133,7 @@ class Case:
         assert '\nStatus: %s\n' % status in report and text in report, report
         assert 'Subject: to be kept' in report, report
         assert 'secret body' not in report, 'RET=FULL has to be disregarded'
+        assert 'encrypted' in report, 'no advice'
 
     def waits(self, status):
         self.kept()
@@ -232,6 +233,13 @@ def no_signatures(net):
                                                        'does not tell')
 
 
+def no_authorities(net):
+    """A machine that cannot verify anything finds that out later."""
+    Case(net, 'good.signed', env={'SSL_CERT_FILE': '/nowhere'}).waits('4.7.10')
+    Case(net, 'proved.signed', env={'SSL_CERT_FILE': '/nowhere'}).goes(
+        'stranger', 'dane')
+
+
 def report_away(net):
     """A report of such a message is one itself, and asks for TLS, but goes to
     a host that does not promise more."""
@@ -269,7 +277,8 @@ def run(ca):
     dns = names.World(zones(servers.bases, ca))
     for test in (verified, by_dane, itself, stranger, expired, in_clear,
                  unaware, made_up, second, second_is_down, ordinary,
-                 among_others, no_signatures, report_away, report_in_clear):
+                 among_others, no_signatures, no_authorities,
+                 report_away, report_in_clear):
         tap.run(test.__name__.replace('_', ' '), test, (dns, servers))
     dns.end()
     tap.done()

@@ -18,7 +18,7 @@ from world import relayed               # noqa: E402
 
 TLD = 'signed NS ns.root.\nplain NS ns.root.\nexpired NS ns.root.\n'
 BAD = '3 1 1 ' + '00' * 32
-# domain: address of its exchanger, TLSA record (ee, ta: one that fits),
+# domain, last number of its exchanger's address, TLSA record (ee, ta: one that fits),
 # options of the server; what becomes of mail
 ONLY12 = {'smtpd_tls_protocols': '>=TLSv1.2, <=TLSv1.2'}
 ONLY13 = {'smtpd_tls_protocols': '>=TLSv1.3'}
@@ -40,13 +40,16 @@ TABLE = (
     ('stripped', 71, 'ee', {}, LATER),
     ('stripped-may', 72, None, {}, 'none'),
 )
+SIX = '2001:db8::60'
 ZONE = '''
+six MX 10 mx.six
+mx.six AAAA %s
 next MX 10 mx.wrong
 next MX 20 mx.ee13
 two MX 10 mx.stripped
 two MX 20 mx.without
 far MX 10 mx.expired.example.
-'''
+''' % SIX
 
 
 def zones(ca):
@@ -54,7 +57,7 @@ def zones(ca):
     fits = {'ee': '3 1 1 ' + hashed(pem, 'key'),
             'ee-old': '3 1 1 ' + hashed(ca.old + '.pem', 'key'),
             'ta': '2 0 1 ' + hashed(ca.ca, 'certificate')}
-    zone = ZONE
+    zone = ZONE + '_25._tcp.mx.six TLSA %s\n' % fits['ta']
     for name, n, tlsa, *_ in TABLE:
         zone += '%s MX 10 mx.%s\nmx.%s A 192.0.2.%d\n' % (name, name, name, n)
         if tlsa:
@@ -73,7 +76,7 @@ class Internet:
         h.add('resolvers', world.RESOLVER)
         addresses = ['192.0.2.%d' % n for _, n, *_ in TABLE]
         strangers = addresses[-2:]
-        h.add('mail', *addresses[:-2], '192.0.2.60')
+        h.add('mail', *addresses[:-2], '192.0.2.60', SIX)
         h.add('strangers', *strangers)
         self.dns = names.World(zones(ca), [('badc0de', 'bad0c0e')],
                                (world.NAMES, 53), h.prefix('names'))
@@ -81,7 +84,7 @@ class Internet:
         self.postfix = world.Postfix(
             h, 'mail', 'mx.example', (ca.last + '.key', ca.last + '.pem',
                                       ca.ca),
-            [('192.0.2.60', {})] + [
+            [('192.0.2.60', {}), (SIX, {})] + [
                 ('192.0.2.%d' % n, {k: v % ca.chains for k, v in o.items()})
                 for _, n, _, o, _ in TABLE[:-2]])
         self.strippers = [world.Stripper(h, 'strangers', (a, 25),
@@ -140,6 +143,10 @@ def versions(net):
     for version in 'TLSv1.2', 'TLSv1.3':
         assert 'TLS connection established from unknown[192.0.2.1]: ' \
             + version in net.postfix.logged(), version
+
+
+def by_ipv6(net):
+    goes(net, 'six.signed.example', 'dane', 'to-six')
 
 
 def next_one(net):
@@ -264,7 +271,8 @@ def one_connection(net):
 def authority():
     """One certificate for all exchangers, one of a stranger's, an old one."""
     ca = Authority()
-    good = ',DNS:'.join('mx.%s.signed.example' % t[0] for t in TABLE)
+    good = ',DNS:'.join('mx.%s.signed.example' % t[0]
+                        for t in TABLE + (('six',),))
     ca.chains = {}
     for name, san, dates in (
             ('other', 'other.example', ()),
@@ -289,7 +297,7 @@ def run(ca):
     net = Internet(ca)
     for name, _, _, _, level in TABLE:
         tap.run(name, one, net, name, level)
-    for test in (versions, next_one, stripped_next, expired, unsigned,
+    for test in (versions, by_ipv6, next_one, stripped_next, expired, unsigned,
                  stripping_resolver, switched_off, required,
                  stripped_in_clear, stripped_smarthost, all_of_it,
                  one_connection):

@@ -18,6 +18,7 @@ static struct {
 	unsigned told[NRCPT], given[NRCPT];
 	bool sent;
 	uint64_t heard_at_end;
+	bool strict; /* the message asks for REQUIRETLS */
 } w;
 
 static int no_hash(struct str s, unsigned char *out)
@@ -55,6 +56,8 @@ static void tell(void *arg, unsigned index, enum client_fate fate,
 		HOLDS(w.sent && w.given[index] == 1);
 		HOLDS(w.c.reply.code / 100 == 2);
 		HOLDS(w.c.heard > w.heard_at_end);
+		HOLDS(!w.strict || (w.c.secured && w.c.setup->vouched &&
+				       w.c.has.have & EXTENSION_REQUIRETLS));
 	}
 	HOLDS(status.p[0] == (fate == CLIENT_LATER      ? '4'
 				 : fate == CLIENT_NEVER ? '5'
@@ -180,7 +183,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	h.utf8 = more & 2;
 	h.requiretls = more & 4;
 	memset(&w, 0, sizeof(w));
+	w.strict = h.requiretls;
 	set_up(&setup, bits);
+	setup.vouched = more & 8;
 	run(in, bits, &mail);
 	return 0;
 }
