@@ -236,11 +236,19 @@ def php_mail_injection():
 
 def mdadm():
     package('mdadm')
-    if not os.path.exists('/proc/mdstat'):
+    arrays = ''
+    if os.path.exists('/proc/mdstat'):
+        with open('/proc/mdstat') as f:
+            arrays = [line for line in f if line.startswith('md')]
+    if not arrays:
         raise tap.Skip('mdadm sends its test for each array of disks, and '
-                       'this kernel has no md')
-    device = '/dev/md/postern-test'
-    raise tap.Skip('it takes an array of disks, such as %s' % device)
+                       'there is none; its command line is a row of '
+                       'tests/sendmail.t')
+    p.run([tool('mdadm'), '--monitor', '--scan', '--test', '--oneshot',
+           '-m', 'bob'])
+    assert until(lambda: len(p.names('bob')) == len(arrays))
+    for text in p.take('bob'):
+        assert b'\nSubject: TestMessage event on ' in text, text
 
 
 def smartd():
@@ -320,8 +328,19 @@ def sudo(policy, command, good):
 
 
 def sending():
-    return subprocess.run(['pgrep', '-x', 'sudo|sendmail'],
-                          stdout=subprocess.PIPE).stdout
+    """Processes of ours: they see the same mounts."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/comm' % pid) as f:
+                name = f.read().strip()
+            if name in ('sudo', 'sendmail') and os.readlink(
+                    '/proc/%s/ns/mnt' % pid) == os.readlink(
+                        '/proc/self/ns/mnt'):
+                found.append(pid)
+        except OSError:
+            pass
+    return found
 
 
 def sudo_mail_always():
