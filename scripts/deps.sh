@@ -34,9 +34,17 @@ for group; do
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
 			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
 			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data
-			libnghttp2-14 libpython3.11"
+			libnghttp2-14 libpython3.11
+			git-email php8.2-cli libmailutils9 liblockfile1
+			libcap-ng0 python3-apt python3-distro-info logtail
+			lockfile-progs libselinux1 libaudit1
+			libmime-types-perl libproc-waitstat-perl
+			libmailtools-perl"
 		unpack="$unpack openbsd-inetd xinetd spamassassin postfix nsd
-			unbound libpython3.11-testsuite python3-flufl.bounce"
+			unbound libpython3.11-testsuite python3-flufl.bounce
+			cron systemd-cron anacron at bsd-mailx mailutils mdadm
+			smartmontools logwatch unattended-upgrades sudo
+			logcheck mime-construct"
 		;;
 	lint)
 		install="$install clang clang-tidy clang-format cppcheck
@@ -101,6 +109,7 @@ for p in $absent; do
 		{ $root apt-get -qq update && (cd build/deps &&
 			apt-get -qq download "$p"); }
 	dpkg -x build/deps/"$p"_*.deb "build/deps/$p.new"
+	chmod -R u-s,g-s "build/deps/$p.new"
 	rm -f build/deps/"$p"_*.deb
 	mv "build/deps/$p.new" "build/deps/$p"
 done

@@ -476,7 +476,8 @@ for test in (symlink, dangling_symlink, hard_link, of_another, fifo,
 # Options that would open files elsewhere: under strace.
 
 OPENERS = ('-X/tmp/postern-x', '-X /tmp/postern-x', '-D /tmp/postern-x',
-           '-C /etc/shadow', '-C/tmp/postern-x', '-oQ/tmp', '-OQueueDirectory=/tmp',
+           '-C /etc/shadow', '-C/tmp/postern-x', '-oQ/tmp',
+           '-OQueueDirectory=/tmp',
            '-O DataFileBufferSize=0', '-oA/tmp/a', '-oH/tmp/h', '-oS/tmp/s',
            '-e /tmp/x', '-p /tmp/x', '-d0-99.100', '-L /tmp/x', '-h /tmp/x',
            '-oX/tmp/postern-x', '-O LogFile=/tmp/postern-x', '-A /tmp/x',

@@ -29,7 +29,8 @@ TO_BOB = b'To: bob\n' + MESSAGE
 CALLERS = (
     ('cronie', '-FCronDaemon -i -odi -oem -oi -t -f bob', TO_BOB, 'bob',
      'bob@here.example'),
-    ('Debian cron', '-i -FCronDaemon -B8BITMIME -oem bob', MESSAGE, 'bob', None),
+    ('Debian cron', '-i -FCronDaemon -B8BITMIME -oem bob', MESSAGE, 'bob',
+     None),
     ('systemd-cron', '-i -B 8BITMIME bob', MESSAGE, 'bob', None),
     ('anacron', '-FAnacron -odi bob', MESSAGE, 'bob', None),
     ('atd', '-i bob', MESSAGE, 'bob', None),
