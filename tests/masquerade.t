@@ -6,6 +6,7 @@ import email
 import email.policy
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import tap
 from hop import Authority
-from postern import Postern
+from postern import BUILD, Postern
 from qsite import Site
 from sink import Sink
 from strict import PASSWORD, Strict
@@ -308,6 +309,32 @@ def two_accounts():
         s.end()
 
 
+def recipe():
+    """The README's: mail for root, from sendmail(8), at the provider."""
+    s = Strict(certificate, {'me@isp.example': 'me@isp.example'})
+    try:
+        p = site(s.url('me@isp.example'), {'masquerade': 'me@isp.example'},
+                 aliases='root: me@isp.example\n')
+        with open(p.path('credentials'), 'a') as f:
+            f.write('127.0.0.1 me@isp.example %s\n' % PASSWORD)
+        p.start()
+        mailer = p.path('sendmail')
+        shutil.copy(os.path.join(BUILD, 'sendmail'), mailer)
+        subprocess.run([mailer, 'root'], input=b'Subject: from cron\n\nworks\n',
+                       check=True, timeout=60,
+                       env=dict(os.environ, POSTERN_CONF=p.conf))
+        p.pass_(env=ENV)
+        assert p.files() == [], p.logged()[-3000:]
+        m, = s.take(1)
+        assert (m.sender, m.rcpts) == ('me@isp.example', ['me@isp.example'])
+        h = parsed(m.content)
+        assert h['From'].addresses[0].addr_spec == 'me@isp.example', m.content
+        assert body_of(m.content) == b'works\n', m.content
+        assert 'event=relay' in p.logged()
+    finally:
+        s.end()
+
+
 # --- what is signed, verified after the journey ------------------------------
 
 def journey(header, body, **conf):
@@ -424,7 +451,7 @@ def main():
     Postern().clean()       # users and a network of our own from here on
     for test in (every_caller, who_it_was, left_alone, size_is_right,
                  long_lines_too, by_domain, which_hop, by_sender,
-                 two_accounts, dkim, pgp, s_mime):
+                 two_accounts, recipe, dkim, pgp, s_mime):
         t.run(test.__name__.replace('_', ' '), test)
     ca.clean()
     t.done()
