@@ -273,6 +273,20 @@ static void put_field(
 
 /* --- fields -------------------------------------------------------------- */
 
+static struct str name_of(struct str field, size_t colon)
+{
+	return str_trim(str_head(field, colon));
+}
+
+/* A field name, RFC 5322 2.2, which may have blanks behind it (4.5.8). */
+static bool is_name(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] < 0x21 || name.p[i] > 0x7e)
+			return false;
+	return name.n > 0;
+}
+
 /* The next field with its folds off *s; false at a line that is none. */
 static bool next_field(struct str *s, struct str *field, size_t *colon)
 {
@@ -286,16 +300,8 @@ static bool next_field(struct str *s, struct str *field, size_t *colon)
 	*field = str_head(*s, n);
 	*s = str_skip(*s, n);
 	*colon = str_find(*field, ':');
-	for (size_t i = 0; i < *colon; i++)
-		if (field->p[i] < ' ' || field->p[i] > '~')
-			return false;
-	return *colon > 0 && *colon < field->n &&
-	       field->p[field->n - 1] == '\n';
-}
-
-static struct str name_of(struct str field, size_t colon)
-{
-	return str_trim(str_head(field, colon));
+	return *colon < field->n && field->p[field->n - 1] == '\n' &&
+	       is_name(name_of(*field, *colon));
 }
 
 static enum change change_of(struct str name)

@@ -33,6 +33,7 @@ for group; do
 			dovecot-submissiond openssl
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
 			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
+			python3-dkim gnupg
 			ldnsutils libfstrm0 libprotobuf-c1 dns-root-data
 			libnghttp2-14 libpython3.11
 			git-email php8.2-cli libmailutils9 liblockfile1

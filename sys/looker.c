@@ -87,8 +87,7 @@ static void remember(
 
 	if (request_parse(str_at(l->question, l->nquestion), &r) == 0 &&
 	    (r.letter == 'L' || r.letter == 'R') &&
-	    plan_get(str_skip(answer, 1), &plan) == 0 &&
-	    plan.lasting)
+	    plan_get(str_skip(answer, 1), &plan) == 0 && plan.lasting)
 		cache_put(&r, l->age, p->now_ms, str_skip(answer, 1));
 }
 

@@ -30,8 +30,8 @@ struct quota {
 };
 
 /* He begins a message, which is counted.  0 or an enum quota_answer. */
-int quota_begin(struct quota *q, const struct conf_rate *r, uint32_t uid,
-    int64_t now_us);
+int quota_begin(
+    struct quota *q, const struct conf_rate *r, uint32_t uid, int64_t now_us);
 
 /* One of his was taken, so large: those behind it pay for it. */
 void quota_pay(struct quota *q, const struct conf_rate *r, uint32_t uid,

@@ -6,6 +6,7 @@ import email
 import email.policy
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import tap
 from hop import Authority
-from postern import Postern
+from postern import BUILD, Postern
 from qsite import Site
 from sink import Sink
 from strict import PASSWORD, Strict
@@ -142,8 +143,7 @@ def who_it_was():
         sink.messages, key=lambda m: (b'undisclosed' in m.content,
                                       b'UTF-8' in m.content))]
     t.equal((str(cron['From']), cron['Reply-To'], cron['To']),
-            ('"root at mx.here.example" <me@isp.example> (Cron Daemon)',
-             'root@here.example',
+            ('"root at mx.here.example" <me@isp.example>', 'root@here.example',
              'root@here.example'), 'the host is in the name')
     t.equal((git['From'].addresses[0].display_name, git['Reply-To'],
              git['Cc']), ('Jörg', 'alice@here.example',
@@ -309,6 +309,32 @@ def two_accounts():
         s.end()
 
 
+def recipe():
+    """The README's: mail for root, from sendmail(8), at the provider."""
+    s = Strict(certificate, {'me@isp.example': 'me@isp.example'})
+    try:
+        p = site(s.url('me@isp.example'), {'masquerade': 'me@isp.example'},
+                 aliases='root: me@isp.example\n')
+        with open(p.path('credentials'), 'a') as f:
+            f.write('127.0.0.1 me@isp.example %s\n' % PASSWORD)
+        p.start()
+        mailer = p.path('sendmail')
+        shutil.copy(os.path.join(BUILD, 'sendmail'), mailer)
+        subprocess.run([mailer, 'root'], input=b'Subject: from cron\n\nworks\n',
+                       check=True, timeout=60,
+                       env=dict(os.environ, POSTERN_CONF=p.conf))
+        p.pass_(env=ENV)
+        assert p.files() == [], p.logged()[-3000:]
+        m, = s.take(1)
+        assert (m.sender, m.rcpts) == ('me@isp.example', ['me@isp.example'])
+        h = parsed(m.content)
+        assert h['From'].addresses[0].addr_spec == 'me@isp.example', m.content
+        assert body_of(m.content) == b'works\n', m.content
+        assert 'event=relay' in p.logged()
+    finally:
+        s.end()
+
+
 # --- what is signed, verified after the journey ------------------------------
 
 def journey(header, body, **conf):
@@ -342,19 +368,20 @@ def dkim():
         check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     record = b'v=DKIM1; k=rsa; p=' + base64.b64encode(public)
     for canonical in (b'simple', b'simple'), (b'relaxed', b'relaxed'):
-        message = (b'From: "Ann" <ann@away.example>\r\nTo: bob\r\n'
-                   b'Subject:  x \r\n\r\n.dot\r\n\r\nFrom here\r\n')
+        message = (b'From: "Ann" <ann@away.example>\r\n'
+                   b'Mail-Followup-To: bob\r\nSubject:  x \r\n\r\n.dot\r\n\r\nFrom here\r\n')
         signature = d.sign(message, b'sel', b'away.example', key,
                            canonicalize=canonical,
-                           include_headers=[b'from', b'to', b'subject',
-                                            b'date', b'message-id'])
+                           include_headers=[b'from', b'mail-followup-to',
+                                            b'subject', b'date',
+                                            b'message-id'])
         got = journey(
             signature.replace(b'\r\n', b'\n') +
             message.split(b'\r\n\r\n')[0].replace(b'\r\n', b'\n'),
             b'\n' + message.split(b'\r\n\r\n', 1)[1].replace(b'\r\n', b'\n'))
         assert d.verify(got, dnsfunc=lambda *_, **__: record), got
         # and a message that was changed would not
-        assert not d.verify(got.replace(b'To: bob', b'To: bob@here.example'),
+        assert not d.verify(got.replace(b'To: bob', b'To: bob@x'),
                             dnsfunc=lambda *_, **__: record)
 
 
@@ -378,7 +405,7 @@ def inline_and_mime(gpg, home):
     # inline: the whole message stays
     text = b'\nsigned text \xc3\xa4\n- dashes\n'
     signed = gpg('--clearsign', input=text, check=True).stdout
-    header = b'From: root@smtp.away.example\nTo: bob\n'
+    header = b'From: ann@away.example\nMail-Followup-To: bob\n'
     got = journey(header, b'\n' + signed)
     assert b'To: bob\r\n' in got, got
     assert gpg('--verify', input=body_of(got)).returncode == 0, got
@@ -387,7 +414,7 @@ def inline_and_mime(gpg, home):
             b'Content-Transfer-Encoding: quoted-printable\r\n\r\n'
             b'From=20here\r\n' + b'=C3=A4=20\r\n')
     seal = gpg('--armor', '--detach-sign', input=part, check=True).stdout
-    header = (b'From: ann@away.example\nTo: bob\nMIME-Version: 1.0\n'
+    header = (b'From: ann@away.example\nMail-Followup-To: bob\nMIME-Version: 1.0\n'
               b'Content-Type: multipart/signed; micalg=pgp-sha512;\n'
               b' protocol="application/pgp-signature"; boundary="b"\n')
     got = journey(header, b'\n--b\n' + part.replace(b'\r\n', b'\n') +
@@ -407,12 +434,12 @@ def s_mime():
     for args in ((), ('-nodetach',)):
         signed = subprocess.run(
             ['openssl', 'cms', '-sign', '-signer', ca.last + '.pem', '-inkey',
-             key, '-from', 'ann@away.example', '-to', 'bob', '-subject', 'x',
+             key, '-from', 'ann@away.example', '-to', 'bob@away.example', '-subject', 'x',
              *args], input=text, check=True, stdout=subprocess.PIPE).stdout
         signed = signed.replace(b'\r\n', b'\n')
         header, body = signed.split(b'\n\n', 1)
-        got = journey(header, b'\n' + body)
-        assert b'o: bob\r\n' in got, got
+        got = journey(header + b'\nMail-Followup-To: bob', b'\n' + body)
+        assert b'Mail-Followup-To: bob\r\n' in got, got
         done = subprocess.run(
             ['openssl', 'cms', '-verify', '-CAfile', ca.ca, '-purpose', 'any'],
             input=got, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -424,7 +451,7 @@ def main():
     Postern().clean()       # users and a network of our own from here on
     for test in (every_caller, who_it_was, left_alone, size_is_right,
                  long_lines_too, by_domain, which_hop, by_sender,
-                 two_accounts, dkim, pgp, s_mime):
+                 two_accounts, recipe, dkim, pgp, s_mime):
         t.run(test.__name__.replace('_', ' '), test)
     ca.clean()
     t.done()

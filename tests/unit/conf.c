@@ -92,6 +92,21 @@ static const struct {
 	{ "resolver [2001:db8::1]x\n", "an address is needed" },
 	{ "trust-anchor root.key\n", "absolute path" },
 	{ "credentials secret\n", "absolute path" },
+	{ "sender-map senders\n", "absolute path" },
+	{ "submission-rate 100\n", "a number and a time" },
+	{ "submission-rate 100/x\n", "a number and a time" },
+	{ "submission-rate 0/1h\n", "a number and a time" },
+	{ "submission-rate 1/1h 1M\n", "a number and a time" },
+	{ "submission-rate 1/1h 1M/1d 3\n", "more than messages" },
+	{ "masquerade me\n", "an address or @domain" },
+	{ "masquerade @a..b\n", "not a domain name" },
+	{ "masquerade a@b.example to smtp://x\n", "for HOP" },
+	{ "masquerade a@b.example for\n", "for HOP" },
+	{ "masquerade a@b.example for smtp://x y\n", "for HOP" },
+	{ "masquerade a@b.example for x\n", "for x'" },
+	{ "smarthost-for a@b.example\n", "a sender and a next hop" },
+	{ "smarthost-for a smtp://x\n", "an address or @domain" },
+	{ "smarthost-for a@b.example x\n", "x'" },
 };
 
 /* Each of these is refused, on the line and for the reason named. */
@@ -270,6 +285,51 @@ static void hops(void)
 	    "defaults of the queue");
 }
 
+static void senders(void)
+{
+	char why[512];
+	int rc = read_text("trusted-users alice 1001\ntrusted-users system\n"
+			   "sender-map /etc/senders\n"
+			   "submission-rate 100/1h 50M/1d\n"
+			   "masquerade Me@Isp.Example\n"
+			   "masquerade @Work.Example for smtp://b.example\n"
+			   "smarthost-for @One.example smtp://c smtp://d\n"
+			   "smarthost-for me@two.example smtp://e\n",
+	    why, sizeof(why));
+
+	tap_ok(rc == 0, "senders: %s", rc == 0 ? "" : why);
+	tap_ok(conf.trusted_users.n == 2 && conf.trusted_users.system &&
+		   !conf.trusted_users.everyone,
+	    "trusted users");
+	tap_ok(conf.submission_rate.messages == 100 &&
+		   conf.submission_rate.messages_s == 3600 &&
+		   conf.submission_rate.octets == 50 << 20 &&
+		   conf.submission_rate.octets_s == 86400,
+	    "rates");
+	tap_ok(conf.masquerades.n == 2 && conf.masquerades.v[0].every &&
+		   !conf.masquerades.v[1].every,
+	    "masquerades");
+	tap_same(conf.masquerades.v[0].address, STR("Me@isp.example"), "whom");
+	tap_same(conf.masquerades.v[1].address, STR("@work.example"), "what");
+	tap_same(conf.masquerades.v[1].hop.host, STR("b.example"), "where");
+	tap_ok(conf.senders.n == 3, "three hops of senders");
+	tap_same(conf.senders.v[1].sender, STR("@one.example"), "a domain");
+	tap_same(conf.senders.v[2].sender, STR("me@two.example"), "a sender");
+	tap_ok(read_text("trusted-users *\n", why, sizeof(why)) == 0 &&
+		   conf.trusted_users.everyone && !conf.trusted_users.system,
+	    "everyone");
+	tap_ok(read_text("trusted-users none\n", why, sizeof(why)) == 0 &&
+		   !conf.trusted_users.everyone && !conf.trusted_users.system &&
+		   conf.trusted_users.n == 0,
+	    "nobody");
+	tap_ok(read_text("", why, sizeof(why)) == 0 &&
+		   conf.trusted_users.system && conf.trusted_users.n == 0 &&
+		   conf.submission_rate.messages == 0 &&
+		   conf.submission_rate.octets == 0 && !conf.sender_map &&
+		   conf.masquerades.n == 0 && conf.senders.n == 0,
+	    "defaults of senders");
+}
+
 /* A file that is too long, or not there, is no empty file. */
 static void unreadable(void)
 {
@@ -300,6 +360,7 @@ int main(void)
 	defaults();
 	values();
 	hops();
+	senders();
 	unreadable();
 	return tap_done();
 }

@@ -109,6 +109,44 @@ static void fields(void)
 	}
 }
 
+/* Where it ends, whether as headers do, and whether somebody vouches. */
+static const struct {
+	struct str text;
+	size_t end;
+	bool blank, is_signed;
+} ends[] = {
+	{ S("\nx"), 0, true, false },
+	{ S("A: b\n\nx\n"), 5, true, false },
+	{ S("A: b\n"), 5, true, false },
+	{ S(""), 0, true, false },
+	{ S("A: b"), 4, false, false },
+	{ S("A: b\nno field\n\n"), 14, false, false },
+	{ S("dkim-signature: x\n\n"), 18, true, true },
+	{ S("DKIM-Signature:\n x\nA: b\n\n"), 24, true, true },
+	{ S("DomainKey-Signature: x\n"), 23, true, true },
+	{ S("ARC-Message-Signature: x\n\n"), 25, true, true },
+	{ S("X-DKIM-Signature: x\n\nDKIM-Signature: y\n"), 20, true, false },
+};
+
+static void endings(void)
+{
+	for (size_t i = 0; i < TAP_N(ends); i++)
+		for (size_t cut = 0; cut <= ends[i].text.n; cut++) {
+			struct header h;
+			size_t n;
+
+			header_init(&h, NULL, NULL);
+			n = header_feed(&h, str_head(ends[i].text, cut));
+			if (!h.over)
+				n += header_feed(
+				    &h, str_skip(ends[i].text, cut));
+			header_finish(&h);
+			tap_ok(n == ends[i].end && h.blank == ends[i].blank &&
+				   h.is_signed == ends[i].is_signed,
+			    "end %zu, cut at %zu", i, cut);
+		}
+}
+
 /* n fields of that name. */
 static bool loops(const char *field, unsigned n)
 {
@@ -187,6 +225,7 @@ static void lengths(void)
 
 int main(void)
 {
+	endings();
 	fields();
 	hops();
 	lengths();
