@@ -5,7 +5,8 @@
 #   make check         all tests below five minutes; check-unit, check-e2e and
 #                      check-fuzz are its parts, check-system boots a machine
 #   make lint          the gates of STYLE.md
-#   make bench         beside Postfix, in the same run; bench-growth, bench-peers
+#   make bench         beside Postfix, in the same run; bench-growth, bench-outbound,
+#                      bench-peers
 #   make install       DESTDIR= PREFIX= as usual
 #
 # Every mail/*.c goes into libmail.a and every sys/*.c into libsys.a; the
@@ -177,7 +178,7 @@ lint:
 	@scripts/deps.sh build lint
 	@$(MAKE) -s --no-print-directory all
 	@$(TEST) $(wildcard tests/lint/*.t)
-bench bench-growth bench-peers:
+bench bench-growth bench-outbound bench-peers:
 	@scripts/deps.sh build bench $(filter peers,$(@:bench-%=%))
 	@$(MAKE) -s --no-print-directory all static
 	@B=$(B) tests/bench/run $(@:bench-%=%)
@@ -241,7 +242,7 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all boxes conquered test-programs check check-unit check-e2e \
-	check-fuzz check-system check-long lint bench bench-growth bench-peers \
+	check-fuzz check-system check-long lint bench bench-growth bench-outbound bench-peers \
 	coverage run deps static install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -56,7 +56,10 @@ for group; do
 	bench)
 		install="$install perl python3 iproute2 e2fsprogs mount
 			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3"
-		unpack="$unpack postfix"
+		unpack="$unpack postfix dma"
+		;;
+	peers)	install="$install libevent-2.1-7 libgnutls-dane0"
+		unpack="$unpack dma exim4-daemon-light exim4-base opensmtpd"
 		;;
 	*)	echo "deps.sh: unknown group $group" >&2; exit 64 ;;
 	esac

@@ -278,6 +278,26 @@ def small_run(top):
     assert 'a-tmpfs: ' in said and 'size: ' in said, said
 
 
+def small_outbound(top):
+    if not unpacked.present('postfix'):
+        raise tap.Skip('postfix is not unpacked')
+    out = os.path.join(top, 'outbound')
+    code, said = bench('outbound', BENCH_ONLY='out-1000,long',
+                       BENCH_SCALE='0.02', BENCH_ROUNDS='1', BENCH_OUT=out)
+    if 'no name space of its own' in said:
+        raise tap.Skip(said.splitlines()[-1])
+    assert code == 0, said
+    got = record.read(os.path.join(out, 'outbound.tsv'))
+    for server in Glibc.name, Postfix.name:
+        for measure in 'rate', 'cpu':
+            value, = got.values('out-1000', None, server, measure)
+            assert value > 0, (server, measure, said)
+    for case, measure in (('out-1000', 'memory'), ('long', 'listing'),
+                          ('long', 'pass')):
+        value, = got.values(case, None, Glibc.name, measure)
+        assert value > 0, (case, measure, said)
+
+
 def strange_case():
     code, said = bench('bench', BENCH_ONLY='nonesuch')
     assert code != 0 and 'no case nonesuch' in said, said
@@ -294,7 +314,8 @@ ON_GROUPS = (
 
 def with_groups(t, top):
     """What needs root, and control groups."""
-    names = [name for name, _ in ON_GROUPS] + ['a small run']
+    names = [name for name, _ in ON_GROUPS] + [
+        'a small run', 'a small run of outbound']
     try:
         Group().end()
     except (OSError, SystemExit) as e:
@@ -305,7 +326,8 @@ def with_groups(t, top):
         group = Group()
         t.run(name, test, group)
         group.end()
-    t.run(names[-1], small_run, top)
+    t.run(names[-2], small_run, top)
+    t.run(names[-1], small_outbound, top)
 
 
 def main():

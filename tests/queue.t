@@ -468,6 +468,34 @@ def not_for_others():
     p.clean()
 
 
+def synced_together():
+    """What is done is removed without a sync of each file, and the removals
+    are on stable storage when the pass ends; a file that stays is synced."""
+    p, sink = site()
+    for _ in range(100):
+        p.put('a@here.example', [AWAY, 'eve@away.example'])
+    late = p.put('a@here.example', [AWAY, 'late@away.example'])
+    sink.replies['RCPT'] = lambda line: ('450 4.2.2 later' if 'late@' in line
+                                         else '250 2.1.5 ok')
+    trace = p.path('trace')
+    run = p.popen(['strace', '-y', '-o', trace, '-e',
+                   'trace=fsync,fdatasync,unlinkat,pwrite64', p.queue, '-C',
+                   p.conf])
+    assert until(lambda: run.poll() is not None, 60), 'the pass does not end'
+    equal(p.files(), [late])
+    with open(trace) as f:
+        calls = re.findall(r'^(\w+)\((.*)', f.read(), re.M)
+    equal(sum(name == 'unlinkat' for name, _ in calls), 100)
+    datas = [rest for name, rest in calls if name == 'fdatasync']
+    assert len(datas) == 1 and late in datas[0], datas
+    writes = [rest for name, rest in calls if name == 'pwrite64' and
+              late not in rest]
+    equal(len(writes), 100, 'marks: one for two who were done')
+    order = [name for name, _ in calls if name in ('fsync', 'unlinkat')]
+    equal(order[-1], 'fsync', 'after the last removal')
+    p.clean()
+
+
 # --- what must not disturb it ---------------------------------------------
 
 def rubbish():
@@ -688,6 +716,7 @@ for name, test in (
         ('hold, release, retry, delete', operating),
         ('listing, for people and as JSON', listing),
         ('the queue is not for other users', not_for_others),
+        ('what is done is synced for many at once', synced_together),
         ('rubbish in the queue', rubbish),
         ('temporary files', temporary_files),
         ('a slow destination holds up nobody', slow_holds_up_nobody),
