@@ -6,10 +6,11 @@
 #include "sys/io.h"
 
 /*
- * One that is removed is not done for each message: fsync(2) waits for the
- * disk.  What a power cut within these may bring back is delivered twice.
+ * Not for each message: fsync(2) waits for the disk, and all carriers for us.
+ * What was removed within this time a power cut may bring back, and it is
+ * delivered twice.
  */
-enum { SYNC_MESSAGES = 64, SYNC_MS = 500 };
+enum { SYNC_MS = 500 };
 
 static void count_removed(struct shift *s)
 {
@@ -21,8 +22,7 @@ void shift_sync(struct shift *s, bool now)
 {
 	int rc;
 
-	if (!now && s->nremoved < SYNC_MESSAGES &&
-	    (s->nremoved == 0 || io_now_ms() - s->removed_ms < SYNC_MS))
+	if (!now && (s->nremoved == 0 || io_now_ms() - s->removed_ms < SYNC_MS))
 		return;
 	s->nremoved = 0;
 	rc = qdir_sync(s->pass->dir);
