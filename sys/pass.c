@@ -129,10 +129,14 @@ static void feed(struct shift *s, int man, bool more_to_come)
 		offset[i] = s->w.task[m->task[i]].offset;
 	q = &s->w.message[m->message].q;
 	fd = queued_share(q, s->pass->dir);
-	if (fd < 0 || crew_send(&s->crew, man, q, fd, offset) < 0)
+	if (fd < 0) { /* no fault of his: he is as ready as before */
+		end_job(s, man, STR("the message cannot be opened"));
+		d->starting++;
+		return;
+	}
+	if (crew_send(&s->crew, man, q, fd, offset) < 0)
 		bury(s, man);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 }
 
 static void take_fate(struct shift *s, int man, const struct crew_news *news)

@@ -210,11 +210,18 @@ static int check_end(const struct queued *q, uint32_t *crc)
 {
 	char text[QFILE_END_OCTETS];
 	uint64_t octets;
+	ssize_t n;
 
 	if (q->size < sizeof(text))
 		return QUEUED_BAD;
-	if (pread(q->fd, text, sizeof(text), (off_t)(q->size - sizeof(text))) !=
-	    (ssize_t)sizeof(text))
+	do
+		n = pread(q->fd, text, sizeof(text),
+		    (off_t)(q->size - sizeof(text)));
+	while (n < 0 && errno == EINTR);
+	/* what cannot be read now is not damaged for that */
+	if (n < 0)
+		return -errno;
+	if (n != (ssize_t)sizeof(text))
 		return QUEUED_BAD;
 	if (qfile_get_end(str_at(text, sizeof(text)), &octets, crc) != 0 ||
 	    octets != q->size - sizeof(text))

@@ -9,7 +9,7 @@ import subprocess
 
 import box
 
-ERRORS = ('EIO', 'ENOSPC', 'EDQUOT', 'EINTR', 'EMFILE', 'ENOMEM')
+ERRORS = ('EIO', 'ENOSPC', 'EDQUOT', 'EINTR', 'EMFILE', 'ENOMEM', 'EROFS')
 KILL = 'signal=KILL'
 
 # Nothing is left to go wrong in these, or libc does not let them fail.
