@@ -103,7 +103,7 @@ class Dovecot:
         self.socket = self.dir + '/auth'
         self.process = world.Process(hosts, host, [
             '/usr/sbin/dovecot', '-F', '-c', self.dir + '/conf'],
-            self.dir + '/console')
+            self.dir + '/console', self.dir)
         assert until(lambda: os.path.exists(self.socket)), self.logged()
 
     def logged(self):

@@ -5,8 +5,9 @@ The process itself is the host that postern runs on (box.isolate).  Every
 other host has an interface of its own; what listens there is a real server
 where one can be had, and a thread of the test where none would misbehave so.
 """
-import ctypes
+import atexit
 import contextlib
+import ctypes
 import os
 import shutil
 import socket
@@ -137,17 +138,21 @@ def accepts(address, port=25):
 
 
 class Process:
-    """A server in a host; ends with the test."""
+    """A server in a host; it ends with the test, and `rubbish` with it."""
 
-    def __init__(self, hosts, host, argv, log, **more):
+    def __init__(self, hosts, host, argv, log, rubbish, **more):
+        self.rubbish = rubbish
         with open(log, 'ab') as f:
             self.proc = subprocess.Popen(
                 hosts.prefix(host) + argv, stdin=subprocess.DEVNULL,
                 stdout=f, stderr=f, preexec_fn=box.die_with_parent, **more)
+        atexit.register(self.end)
 
     def end(self):
-        self.proc.terminate()
-        self.proc.wait(20)
+        if self.proc.poll() is None:
+            self.proc.terminate()
+            self.proc.wait(20)
+        shutil.rmtree(self.rubbish, ignore_errors=True)
 
 
 # --- the DNS ----------------------------------------------------------------
@@ -191,7 +196,7 @@ class Resolver:
                         else ''})
         self.process = Process(hosts, host, [
             '/usr/sbin/unbound', '-d', '-c', self.dir + '/conf'],
-            self.dir + '/log')
+            self.dir + '/log', self.dir)
         assert until(lambda: names.answers(53, at)), self.logged()
 
     def logged(self):
@@ -200,7 +205,6 @@ class Resolver:
 
     def end(self):
         self.process.end()
-        shutil.rmtree(self.dir)
 
 
 # --- smtp-sink --------------------------------------------------------------
@@ -214,7 +218,7 @@ class SmtpSink:
         at = '[%s]:25' % address if ':' in address else address + ':25'
         self.process = Process(hosts, host, [
             '/usr/sbin/smtp-sink', '-u', 'nobody', '-d', self.dir + '/m',
-            *options, 'inet:' + at, '64'], self.dir + '/log')
+            *options, 'inet:' + at, '64'], self.dir + '/log', self.dir)
         assert until(lambda: accepts(address)), at + ' does not answer'
 
     def taken(self):
@@ -228,7 +232,6 @@ class SmtpSink:
 
     def end(self):
         self.process.end()
-        shutil.rmtree(self.dir)
 
 
 # --- Postfix ----------------------------------------------------------------
@@ -314,7 +317,7 @@ class Postfix:
         # it makes a session of its own: ended by its pid file
         self.process = Process(hosts, host, [
             '/usr/lib/postfix/sbin/master', '-d', '-c', self.dir + '/etc'],
-            self.dir + '/console')
+            self.dir + '/console', self.dir)
         for s in services:
             port = s[2] if len(s) > 2 else 25
             assert until(lambda: accepts(s[0], port)), self.logged()
@@ -380,7 +383,6 @@ class Postfix:
 
     def end(self):
         self.process.end()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Stripper:
