@@ -1,6 +1,8 @@
 """The cases of make bench."""
 import session
+import submit
 from case import Case, Row, most, part, times
+from dma import Dma
 from load import Load
 from ours import Glibc, Musl
 from postfix import Postfix
@@ -81,6 +83,7 @@ CASES = (
          banner, latency(), front('openbsd_inetd')),
     Case('quit', 'connect to QUIT, one message, ext4', 'ext4', ALL, quit_,
          latency()),
+    submit.case(ALL + (Dma,)),
     Case('idle', '%d idle connections, PSS of each' % IDLE, 'tmpfs', ALL, idle,
          (Row('idle', '', ' kB', most({Glibc.name: 64, Musl.name: 40})),),
          lambda point: {'processes': IDLE + 100}, once=True),

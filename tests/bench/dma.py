@@ -58,5 +58,8 @@ class Dma(Peer):
     def arrivals(self, users):
         return Mbox(self.box)
 
-    def sendmail(self, user):
-        return ['/usr/sbin/sendmail', '-i', '-f', 'sender@away.example', user]
+    def mailbox_of(self, user):
+        return user
+
+    def sendmail(self):
+        return ['/usr/sbin/sendmail', '-t', '-i', '-f', 'sender@away.example']

@@ -61,6 +61,6 @@ class Exim(Peer):
         self.run(['/usr/sbin/exim4', '-bdf', '-q30m', '-oX',
                   '127.0.0.1.%d' % self.port, '-oP', self.dir + '/log/pid'])
 
-    def sendmail(self, user):
-        return ['/usr/sbin/sendmail', '-i', '-f', 'sender@away.example',
-                user + '@here.example']
+    def sendmail(self):
+        return ['/usr/sbin/sendmail', '-t', '-i', '-f',
+                'sender@away.example']

@@ -47,6 +47,6 @@ class OpenSmtpd(Peer):
     def start(self):
         self.run(['/usr/sbin/smtpd', '-F', '-f', self.dir + '/smtpd.conf'])
 
-    def sendmail(self, user):
-        return ['/usr/sbin/sendmail', '-i', '-f', 'sender@away.example',
-                user + '@here.example']
+    def sendmail(self):
+        return ['/usr/sbin/sendmail', '-t', '-i', '-f',
+                'sender@away.example']

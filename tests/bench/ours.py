@@ -1,6 +1,7 @@
 """postern in its two builds: smtpd with its own listener, or behind one of
 the fronts of tests/lib/fronts.py; deliver started by it, or by a socket."""
 import os
+import shutil
 import subprocess
 import tempfile
 
@@ -11,6 +12,16 @@ from postern import Postern, until
 from servers import UID, Server
 
 PROGRAMS = ('smtpd', 'deliver')
+
+
+class Room:
+    """What surrounds a program that sends: where it finds us."""
+
+    def __init__(self, conf):
+        self.conf = conf
+
+    def command(self, argv):
+        return ['env', 'POSTERN_CONF=' + self.conf] + argv
 
 
 class Ours(Server):
@@ -30,6 +41,9 @@ class Ours(Server):
             self.p = Postern(self.conf, users=('alice',), under=under)
             self.p.port = self.port
         self.port = self.p.port or self.port
+        shutil.copy(os.path.join(postern.BUILD, 'sendmail'),
+                    self.p.path('libexec', 'sendmail'))
+        self.room = Room(self.p.conf)
         self.make_maildirs()
         self.p.write('users', ''.join('%s %s\n' % (n, self.maildir(n))
                                       for n in self.users))
@@ -55,6 +69,10 @@ class Ours(Server):
 
     def logged(self):
         return self.p.logged()
+
+    def sendmail(self):
+        return [self.p.path('libexec', 'sendmail'), '-t', '-i', '-f',
+                'sender@away.example']
 
     def installed(self):
         return sum(stripped(os.path.join(settings.BUILD, self.build, name))

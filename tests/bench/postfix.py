@@ -88,6 +88,6 @@ class Postfix(Peer):
     def start(self):
         self.run(['/usr/lib/postfix/sbin/master', '-c', self.dir + '/etc'])
 
-    def sendmail(self, user):
-        return ['/usr/sbin/sendmail', '-C', self.dir + '/etc', '-i', '-f',
-                'sender@away.example', user + '@here.example']
+    def sendmail(self):
+        return ['/usr/sbin/sendmail', '-C', self.dir + '/etc', '-t', '-i',
+                '-f', 'sender@away.example']

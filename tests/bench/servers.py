@@ -76,8 +76,12 @@ class Server:
         """kB of its files."""
         return unpacked.size(self.packages)
 
-    def sendmail(self, user):
-        """How a local program hands in a message for this user."""
+    def mailbox_of(self, user):
+        """The address in To:."""
+        return user + '@here.example'
+
+    def sendmail(self):
+        """How a local program hands in a message."""
         raise Cannot('no sendmail')
 
     def stop(self):

@@ -40,10 +40,10 @@ class Table:
         print(('%-*s%s%s' % (LEFT, about, ''.join(
             '%*s' % (WIDE, c) for c in cells), tail)).rstrip())
 
-    def ratio(self, case, point, server, row):
+    def ratio(self, case, point, server, row, rivals=None):
         ours = self.record.median(case.name, point, server, row.measure)
         theirs = [self.record.median(case.name, point, s, row.measure)
-                  for s in self.rivals]
+                  for s in rivals or self.rivals]
         theirs = [x for x in theirs if x]
         if ours is None or not theirs or not row.compared:
             return None
@@ -53,8 +53,8 @@ class Table:
         """{build: whether it reaches the target}"""
         found = {}
         for s in OURS:
-            figure = (self.ratio(case, point, s, row) if row.target.ratio
-                      else self.record.median(case.name, point, s,
+            figure = (self.ratio(case, point, s, row, ['Postfix'])
+                      if row.target.ratio else self.record.median(case.name, point, s,
                                               row.measure))
             if figure is not None:
                 found[build(s)] = row.target.reached(s, figure)
