@@ -23,39 +23,6 @@ struct hearing {
 	char text[ASKING_LINE];
 };
 
-static int own_directory(char *room, size_t max, size_t *n)
-{
-	ssize_t got = readlink("/proc/self/exe", room, max);
-
-	if (got < 0)
-		return -errno;
-	while (got > 0 && room[got - 1] != '/')
-		got--;
-	*n = (size_t)got;
-	return 0;
-}
-
-int asking_find(const char *name, char *room, size_t max)
-{
-	static const char *const places[] = { "", "../libexec/postern/" };
-	size_t directory = 0;
-	int rc = own_directory(room, max, &directory);
-
-	for (size_t i = 0; rc == 0 && i < sizeof(places) / sizeof(*places);
-	     i++) {
-		struct buf b = { .p = room, .n = directory, .cap = max };
-
-		buf_putz(&b, places[i]);
-		buf_putz(&b, name);
-		buf_putc(&b, '\0');
-		if (b.full)
-			return -ENAMETOOLONG;
-		if (access(room, X_OK) == 0)
-			return 0;
-	}
-	return rc < 0 ? rc : -ENOENT;
-}
-
 /* Standard input is nothing, the rest goes into the pipe. */
 static void become(int out, const char *path, const char *const argv[])
 {

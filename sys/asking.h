@@ -13,12 +13,6 @@
 enum { ASKING_ARGS = 12, ASKING_LINE = 2048 };
 
 /*
- * The path of a program of ours, NUL-terminated: in our own directory, or,
- * when we are in PREFIX/bin, in PREFIX/libexec/postern.  0 or -errno.
- */
-int asking_find(const char *name, char *room, size_t max);
-
-/*
  * Runs `path` with argv (NULL ends it; argv[0] is given too) and without
  * input, until it ends or the time is over.  Every line of its standard
  * output and error goes to `line`; what is longer than ASKING_LINE is cut.

@@ -12,6 +12,7 @@
 
 #include "mail/addr.h"
 #include "sys/asking.h"
+#include "sys/beside.h"
 #include "sys/credentials.h"
 #include "sys/hearsay.h"
 #include "sys/log.h"
@@ -69,6 +70,13 @@ static bool systemd_gives_it(const struct site *s)
 	       given;
 }
 
+/* Root's, and readable for the group of the pass. */
+static bool is_for_queue(const struct site *s, const struct stat *st)
+{
+	return st->st_uid == 0 && st->st_gid == s->accounts.queue_group &&
+	       (st->st_mode & S_IRGRP) != 0;
+}
+
 /* Readable by _postern-queue, or handed over by systemd; by nobody else. */
 static bool check_mode(const struct site *s, const char *file)
 {
@@ -81,14 +89,17 @@ static bool check_mode(const struct site *s, const char *file)
 				    : strerror(errno));
 		return false;
 	}
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
+	if (!S_ISREG(st.st_mode) ||
+	    (st.st_mode & (is_for_queue(s, &st) ? 037 : 077)) != 0) {
 		finding(FINDING_FAULT, file,
 		    "has mode %04o: others can read passwords, and queue "
-		    "refuses it; wanted is 0600",
+		    "refuses it; wanted is 0600, or 0640 for the group "
+		    "_postern-queue",
 		    st.st_mode & 07777);
 		return false;
 	}
-	if (st.st_uid != s->accounts.queue && !systemd_gives_it(s)) {
+	if (st.st_uid != s->accounts.queue && !is_for_queue(s, &st) &&
+	    !systemd_gives_it(s)) {
 		finding(FINDING_FAULT, file,
 		    "does not belong to _postern-queue, who must read it");
 		return false;
@@ -118,12 +129,15 @@ static int load(const struct site *s, const char *file)
 
 	unsetenv("CREDENTIALS_DIRECTORY"); /* it is queue's, not ours */
 	log_divert(ignore);
-	if (stat(file, &st) == 0 && is_root && st.st_uid == s->accounts.queue)
+	if (is_root && stat(file, &st) == 0 &&
+	    (st.st_uid == s->accounts.queue || is_for_queue(s, &st))) {
+		(void)!setegid(s->accounts.queue_group);
 		(void)!seteuid(s->accounts.queue);
+	}
 	rc = access(file, R_OK) != 0 && !is_root ? -errno
 						 : credentials_load(file);
-	if (is_root)
-		(void)!seteuid(0);
+	if (is_root && (seteuid(0) != 0 || setegid(0) != 0))
+		rc = -EPERM;
 	log_divert(NULL);
 	return rc;
 }
@@ -215,8 +229,9 @@ static int ask_queue(const struct site *s, const char *verb, const char *what,
 	const struct check *c = s->check;
 	char path[PART_PATH_MAX];
 	const char *argv[ASKING_ARGS] = { path };
+	struct buf program = BUF(path);
 	unsigned n = 1;
-	int rc = asking_find("queue", path, sizeof(path));
+	int rc = beside_find("queue", &program);
 
 	if (rc < 0)
 		return rc;

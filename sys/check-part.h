@@ -12,7 +12,7 @@ enum { PART_PATH_MAX = 4096 };
 /* The accounts of the programs; a missing one has (id)-1. */
 struct accounts {
 	uid_t smtpd, deliver, queue;
-	gid_t smtpd_group;
+	gid_t smtpd_group, queue_group;
 };
 
 struct site {

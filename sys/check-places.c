@@ -18,7 +18,7 @@ enum { ROOM_TIMES = 4, INODES_LEAST = 1000 };
 
 /* --- accounts ------------------------------------------------------------ */
 
-static uid_t find_account(const char *name)
+static uid_t find_account(const char *name, gid_t *group)
 {
 	const struct passwd *pw = getpwnam(name);
 
@@ -31,6 +31,7 @@ static uid_t find_account(const char *name)
 		finding(FINDING_FAULT, name, "is root");
 		return (uid_t)-1;
 	}
+	*group = pw->pw_gid;
 	return pw->pw_uid;
 }
 
@@ -63,16 +64,17 @@ static void check_group(struct site *s)
 void check_accounts(struct site *s)
 {
 	struct accounts *a = &s->accounts;
+	gid_t other;
 
 	if (s->private) {
 		a->smtpd = a->deliver = a->queue = geteuid();
-		a->smtpd_group = getegid();
+		a->smtpd_group = a->queue_group = getegid();
 		finding(FINDING_OK, NULL, "everything belongs to the caller");
 		return;
 	}
-	a->smtpd = find_account("_postern");
-	a->deliver = find_account("_postern-deliver");
-	a->queue = find_account("_postern-queue");
+	a->smtpd = find_account("_postern", &other);
+	a->deliver = find_account("_postern-deliver", &other);
+	a->queue = find_account("_postern-queue", &a->queue_group);
 	check_group(s);
 	if (a->smtpd == (uid_t)-1 || a->deliver == (uid_t)-1 ||
 	    a->queue == (uid_t)-1)
@@ -235,8 +237,41 @@ static void check_run_directory(const struct site *s)
 		finding(FINDING_OK, path, "owner and mode");
 }
 
+/* What deliver makes when an alias first leads to another host. */
+static void check_secret(const struct site *s)
+{
+	const char *path = s->conf->srs_secret;
+	struct str directory = str_of(path);
+	char room[PART_PATH_MAX];
+	struct buf b = BUF(room);
+	struct stat st;
+
+	if (!s->conf->srs)
+		return;
+	while (directory.n > 1 && directory.p[directory.n - 1] != '/')
+		directory.n--;
+	buf_put(&b, directory);
+	buf_putc(&b, '\0');
+	if (b.full || !look(room, &st))
+		return;
+	if (!S_ISDIR(st.st_mode) || st.st_uid != s->accounts.deliver)
+		finding(FINDING_FAULT, room,
+		    "is no directory of _postern-deliver, who rewrites "
+		    "senders with the secret there");
+	else if (lstat(path, &st) != 0)
+		finding(FINDING_OK, room,
+		    "the secret of sender rewriting is made when needed");
+	else if (st.st_uid != s->accounts.deliver || (st.st_mode & 077) != 0)
+		finding(FINDING_FAULT, path,
+		    "is not _postern-deliver's alone: what aliases send on is "
+		    "put off");
+	else
+		finding(FINDING_OK, path, "owner and mode");
+}
+
 void check_places(const struct site *s)
 {
+	check_secret(s);
 	check_spool(s);
 	check_queue(s);
 	check_bad(s);

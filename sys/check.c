@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sys/asking.h"
+#include "sys/beside.h"
 #include "sys/conf-file.h"
 #include "sys/enquiry.h"
 #include "sys/version.h"
@@ -178,9 +179,9 @@ static void check_version(const char *name)
 {
 	char path[PART_PATH_MAX], text[64];
 	const char *argv[] = { path, "--version", NULL };
-	struct buf b = BUF(text);
+	struct buf b = BUF(text), program = BUF(path);
 
-	if (asking_find(name, path, sizeof(path)) < 0) {
+	if (beside_find(name, &program) < 0) {
 		finding(FINDING_FAULT, name,
 		    "the program is not where it should be");
 		return;

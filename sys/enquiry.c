@@ -49,12 +49,16 @@ static struct identity identity_of_deliver(const struct conf *c)
 
 struct enquiry *enquiry_start(const struct conf *c)
 {
+	static struct conf copy;
 	struct enquiry *e = &enquiry;
 	struct expand *x = &e->x;
 
+	/* the secret is deliver's, and is not made by who only asks */
+	copy = *c;
+	copy.srs = false;
 	e->self = identity_of_deliver(c);
-	*x = (struct expand){ .conf = c, .self = &e->self };
-	x->users.conf = c;
+	*x = (struct expand){ .conf = &copy, .self = &e->self };
+	x->users.conf = &copy;
 	x->users.self = &e->self;
 	x->users.minimum_uid = c->minimum_uid;
 	x->users.file.b = BUF(users_text);

@@ -11,6 +11,7 @@
 #include "mail/addr.h"
 #include "mail/escape.h"
 #include "sys/asking.h"
+#include "sys/beside.h"
 #include "sys/enquiry.h"
 #include "sys/hearsay.h"
 #include "sys/log.h"
@@ -125,6 +126,8 @@ static void told(void *arg, const struct expand_step *step)
 	case EXPAND_FORWARD:
 		escape_put(&b, step->what, true);
 		buf_putz(&b, ": of another host");
+		if (x.e->conf->srs && step->more.n == 0)
+			buf_putz(&b, ", a foreign sender is rewritten (SRS)");
 		break;
 	case EXPAND_SYSTEM:
 		escape_put(&b, step->what, true);
@@ -199,10 +202,10 @@ static void hear(void *arg, struct str line)
 static void ask_queue(struct str address)
 {
 	char path[4096], text[ADDR_TEXT_MAX + 1];
-	struct buf b = BUF(text);
+	struct buf b = BUF(text), program = BUF(path);
 	const char *argv[8] = { path };
 	unsigned n = 1;
-	int rc = asking_find("queue", path, sizeof(path));
+	int rc = beside_find("queue", &program);
 
 	buf_put(&b, address);
 	buf_putc(&b, '\0');
@@ -355,6 +358,12 @@ static int exit_code(const struct verdict *v)
 	return x.never ? EX_NOHOST : EX_OK;
 }
 
+static bool is_rewritten(struct str local)
+{
+	return str_startscase(local, STR("SRS0=")) ||
+	       str_startscase(local, STR("SRS1="));
+}
+
 static int explain_local(const struct addr *a)
 {
 	char room[REQUEST_FORWARDS_MAX], status[16], reason[REQUEST_TEXT_MAX];
@@ -362,6 +371,12 @@ static int explain_local(const struct addr *a)
 	struct str list, address, owner;
 	struct plan plan;
 
+	if (x.e->conf->srs && is_rewritten(addr_local(a))) {
+		print_text(0,
+		    "a rewritten sender (SRS): deliver alone has the secret "
+		    "that tells whom it stands for");
+		return EX_NOPERM;
+	}
 	x.enquiry->x.told = told;
 	enquiry_plan(
 	    x.enquiry, REQUEST_LOCAL, addr_local(a), addr_domain(a), &plan);

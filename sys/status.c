@@ -14,6 +14,7 @@
 #include "mail/escape.h"
 #include "mail/json.h"
 #include "sys/asking.h"
+#include "sys/beside.h"
 #include "sys/listening.h"
 #include "sys/log.h"
 #include "sys/privilege.h"
@@ -189,9 +190,9 @@ static void put_version(const char *name)
 {
 	char path[PATH_OCTETS], room[64];
 	const char *argv[] = { path, "--version", NULL };
-	struct buf b = BUF(room);
+	struct buf b = BUF(room), program = BUF(path);
 
-	if (asking_find(name, path, sizeof(path)) < 0 ||
+	if (beside_find(name, &program) < 0 ||
 	    asking_run(path, argv, VERSION_S, take_version, &b) != 0) {
 		buf_clear(&b);
 		buf_putz(&b, "missing");
