@@ -4,6 +4,7 @@
  */
 #include "sys/check-part.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,6 +138,25 @@ static void check_relaying(const struct site *s)
 		finding(FINDING_OK, NULL, "no open relay");
 }
 
+/* Who sends what: files that are asked, and limits that nobody counts. */
+static void check_submission(const struct site *s)
+{
+	const struct conf *c = s->conf;
+	const struct conf_rate *r = &c->submission_rate;
+	char text[PART_PATH_MAX];
+	struct buf where = BUF(text);
+
+	if (c->sender_map && access(c->sender_map, R_OK) != 0)
+		finding(FINDING_FAULT,
+		    part_key(s, "sender-map", STR(""), &where), "%s: %s",
+		    c->sender_map, strerror(errno));
+	if ((r->messages > 0 || r->octets > 0) && !s->systemd && !s->private)
+		finding(FINDING_WARNING,
+		    part_key(s, "submission-rate", STR(""), &where),
+		    "is counted by a smtpd that listens (-l), not by one that "
+		    "is started for each connection");
+}
+
 void check_settings(const struct site *s)
 {
 	const struct conf *c = s->conf;
@@ -144,6 +164,7 @@ void check_settings(const struct site *s)
 	struct buf where = BUF(text);
 
 	check_relaying(s);
+	check_submission(s);
 	if (!has_dot(c->hostname))
 		finding(FINDING_WARNING,
 		    part_key(s, "hostname", STR(""), &where),

@@ -226,6 +226,14 @@ def relay_warnings(p):
         r'^warning: .*postern\.conf:\d+: without DNSSEC')
 
 
+def submission(p):
+    p.configure({'sender-map': '/nonexistent/m', 'submission-rate': '10/1h'})
+    out = p.postern('check', '-n', code=78)
+    has(out, r'^fault: .*postern\.conf:\d+: /nonexistent/m: No such file')
+    if p.multi:
+        has(out, r'^warning: .*conf:\d+: is counted by a smtpd that listens')
+
+
 def alias_faults(p):
     p.write('aliases', 'team: alice, nobody-here\nthis is nothing\n'
                        'run: |/bin/true\nloop: pool\npool: loop\n'
@@ -306,7 +314,7 @@ def password_file(p):
             '^fault: .*/credentials: does not belong to _postern-queue')
 
 
-ALONE = (conf_faults, relay_warnings, alias_faults, users_faults, no_listener,
+ALONE = (conf_faults, relay_warnings, submission, alias_faults, users_faults, no_listener,
          recipients_missing, programs_missing, password_file)
 
 
@@ -376,7 +384,19 @@ def without(name):
     return lambda s: re.sub('^%s:.*\n' % name, '', s, flags=re.M)
 
 
+def secret(p):
+    path = p.write('state/srs-secret', 'x' * 32 + '\n')
+    os.chown(path, p.uid('_postern-deliver'), p.uid('_postern-deliver'))
+    has(p.postern('check', '-n', code=78),
+        "^fault: .*srs-secret: is not _postern-deliver's alone")
+    os.chmod(path, 0o600)
+    has(p.postern('check', '-n', code=0), '^ok: .*srs-secret: owner and mode')
+    shutil.rmtree(p.path('state'))
+    has(p.postern('check', '-n', code=78), '^fault: .*/state/: No such file')
+
+
 SHARED = (
+    ('the secret of sender rewriting', secret),
     ('others may write into the spool', mode(
         'spool', 0o777, '^fault: .*/spool: has mode 0777: others can write')),
     ('smtpd cannot enter the spool', mode(

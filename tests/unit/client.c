@@ -16,6 +16,7 @@ struct talk {
 			   * a: a password, A: a token, n: a nameless user,
 			   * u: UTF-8 mail, 8: beyond ASCII, r: REQUIRETLS, v:
 			   * the server is known for sure, d: what DSN knows,
+			   * p: a test that sends nothing,
 			   * w: the first recipient is not wanted; of the
 			   * sender, 0: none, L: too long, c: a control; of the
 			   * first recipient, k: a control, y: not ASCII */
@@ -42,6 +43,14 @@ static const struct talk talks[] = {
 	{ "one by one", "", 2, GREETING "<250 hi\n" MAIL "<250 ok\n" R0
 	    "<250 ok\n" R1 "<550 5.1.1 no\n" ">DATA\n" "<354 go\n" "=\n"
 	    "<250 2.0.0 taken\n" QUIT, "1N5.1.1 0W2.0.0" },
+	{ "a test, pipelined", "p", 2, PIPELINING MAIL R0 R1 "<250 ok\n"
+	    "<250 2.1.5 good\n" "<550 5.1.1 no\n" ">RSET\n" "<250 ok\n"
+	    QUIT, "0W2.1.5 1N5.1.1" },
+	{ "a test, one by one", "p", 2, GREETING "<250 hi\n" MAIL "<250 ok\n"
+	    R0 "<450 4.2.0 no\n" R1 "<250 ok\n" ">RSET\n" "<250 ok\n" QUIT,
+	    "0L4.2.0 1W2.0.0" },
+	{ "a test, MAIL is refused", "p", 1, PIPELINING MAIL R0
+	    "<550 5.7.1 no\n" "<503 x\n" QUIT, "0N5.7.1" },
 	{ "DSN hop", "", 1, GREETING "<250-hi\n" "<250 DSN\n" MAIL
 	    "<250 ok\n" R0 "<250 ok\n" ">DATA\n" "<354 go\n" "=\n"
 	    "<250 ok\n" QUIT, "0D2.0.0" },
@@ -428,6 +437,7 @@ static void run(const struct talk *t, bool slow)
 					   : CLIENT_TLS_NEVER,
 		.hostname = STR("here.example"),
 		.vouched = has(t->bits, 'v'),
+		.probe = has(t->bits, 'p'),
 		.secret =
 		    has(t->bits, 'a') || has(t->bits, 'A') ? &secret : NULL,
 		.tell = tell };
