@@ -159,7 +159,8 @@ def who_it_was():
 def left_alone():
     """By envelope only: strangers' mail, what is signed; and no LMTP."""
     sink, lmtp = Sink(), Sink(lmtp=True)
-    p = site(sink.url, {'masquerade': 'me@isp.example',
+    p = site(sink.url, {'masquerade': 'me@isp.example\n'
+                        'masquerade no@isp.example for ' + lmtp.url,
                         'route': 'lmtp.example ' + lmtp.url})
     p.start()
     root = b'From: root\nTo: root\nDate: x\nMessage-ID: <x>\n\nx\n'
