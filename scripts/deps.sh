@@ -18,10 +18,10 @@ for group; do
 		;;
 	run)
 		install="$install curl"
-		users='_postern _postern-deliver _postern-queue'
+		users='_postern _postern-deliver _postern-queue _postern-tls'
 		;;
 	check)
-		users='_postern _postern-deliver _postern-queue'
+		users='_postern _postern-deliver _postern-queue _postern-tls'
 		install="$install clang libclang-rt-14-dev llvm musl-tools
 			linux-libc-dev perl python3 curl swaks msmtp s-nail
 			mutt strace busybox systemd socat netcat-openbsd
