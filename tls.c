@@ -69,6 +69,7 @@ static bool take_standard_input(struct listeners *l)
 	    ss.ss_family != AF_UNIX)
 		return false;
 	l->v[0].fd = fcntl(0, F_DUPFD_CLOEXEC, SANDBOX_FREE_FD);
+	l->type = type;
 	l->n = 1;
 	return l->v[0].fd >= 0;
 }

@@ -2,7 +2,8 @@
  * What smtpd and tls say to each other about one connection, over the socket
  * on which its octets go in clear.
  *
- *	tls	g: it is there and has room, or n
+ *	tls	g: it is there and has room; n: not now; x: it has no
+ *		certificate that is of use
  *	smtpd	s: the client has been told, begin
  *	tls	SECURED_OCTETS: how the handshake ended; then what the client
  *		says
@@ -18,6 +19,7 @@
 enum {
 	SECURED_GO = 'g',
 	SECURED_NO = 'n',
+	SECURED_NEVER = 'x',
 	SECURED_START = 's',
 	SECURED_OCTETS = 256,
 	SECURED_WORD_MAX = 64, /* octets of a version, of a cipher suite */

@@ -183,7 +183,7 @@ int handoff_ask(
 	int pair[2], out[2], rc;
 	char answer;
 
-	*end = HANDOFF_NO;
+	*end = HANDOFF_NEVER;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 		pair) != 0)
 		return failed("socketpair", -errno);
@@ -195,13 +195,14 @@ int handoff_ask(
 		*end = HANDOFF_GONE;
 	if (rc == 0)
 		rc = read_all(pair[0], &answer, 1, deadline_ms);
-	if (rc == 0 && answer != SECURED_GO)
-		rc = -ECONNREFUSED;
-	if (rc == 0) {
-		*plain = pair[0];
+	if (rc == 0 && answer != SECURED_NEVER)
 		*end = HANDOFF_GOOD;
+	if (rc == 0 && answer == SECURED_GO) {
+		*plain = pair[0];
 		return 0;
 	}
+	if (rc == 0)
+		rc = answer == SECURED_NO ? -EBUSY : -ENOENT;
 	close(pair[0]);
 	return failed("ask", rc);
 }

@@ -20,7 +20,7 @@
 enum handoff_end {
 	HANDOFF_GOOD = 0,
 	HANDOFF_GONE = 1, /* nobody is at the other end any more */
-	HANDOFF_NO = 2    /* it does not want, or does not answer */
+	HANDOFF_NEVER = 2 /* it cannot, or does not answer */
 };
 
 /*

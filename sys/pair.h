@@ -10,7 +10,7 @@ int pair_send(int sock, const int fd[2]);
 
 /*
  * The next one: 1 and two descriptors of the caller's, close-on-exec; 0: who
- * could send one is gone; -EAGAIN; -EBADMSG: something else, which is closed;
+ * could send one is gone, or a datagram is empty; -EAGAIN; -EBADMSG: something else, which is closed;
  * or -errno.
  */
 int pair_recv(int sock, int fd[2]);

@@ -19,6 +19,7 @@
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/pair.h"
+#include "sys/tls-certs.h"
 #include "sys/tls-server.h"
 
 enum {
@@ -27,7 +28,7 @@ enum {
 	OUT_MAX = 16 * 1024,  /* one record of TLS */
 	ROUNDS = 8,           /* of one connection, then others have a turn */
 	TAKE = 8,             /* connections taken at a time, likewise */
-	START_MS = 30 * 1000, /* for smtpd to tell its client */
+	START_MS = 10 * 1000, /* for smtpd to tell its client */
 	LAST_MS = 30 * 1000,  /* for the client to take what smtpd left */
 	LINGER_MS = 2000,     /* for his answer to our end */
 	SWEEP_MS = 250
@@ -371,7 +372,7 @@ static void answer(int plain, char word)
 
 static void refuse(const int fd[2])
 {
-	answer(fd[1], SECURED_NO);
+	answer(fd[1], tls_certs_context() ? SECURED_NO : SECURED_NEVER);
 	close(fd[0]);
 	close(fd[1]);
 }
@@ -424,8 +425,10 @@ static void take(int sock)
 {
 	int fd[2], rc = 1;
 
-	for (unsigned i = 0; i < TAKE && rc == 1; i++) {
+	for (unsigned i = 0; i < TAKE && (rc == 1 || rc == -EBADMSG); i++) {
 		rc = pair_recv(sock, fd);
+		if (rc == 0 && relay.r->from->type == SOCK_DGRAM)
+			rc = -EBADMSG; /* empty: it has no end */
 		if (rc == 1) {
 			relay.r->state->taken++;
 			add(fd);
