@@ -19,6 +19,7 @@
 enum {
 	PATH_ROOM = 108,
 	AGAIN_MS = 60 * 1000, /* until TLS is offered again */
+	LOOK_MS = 3000,       /* ... when it is being restarted, maybe */
 	PAUSE_MS = 10
 };
 
@@ -67,13 +68,13 @@ static const char *missing(const struct conf_files *f)
 	return NULL;
 }
 
-static void not_offered(const char *what, int error)
+static void not_offered(const char *what, int error, int64_t pause_ms)
 {
 	if (!handoff.told)
 		log_errno("tls-not-offered", what, error);
 	handoff.told = true;
 	handoff.offered = false;
-	handoff.again_ms = io_now_ms() + AGAIN_MS;
+	handoff.again_ms = io_now_ms() + pause_ms;
 }
 
 void handoff_prepare(const struct conf *c)
@@ -89,12 +90,12 @@ void handoff_prepare(const struct conf *c)
 	if (!file)
 		file = missing(&c->tls_keys);
 	if (file) {
-		not_offered(file, ENOENT);
+		not_offered(file, ENOENT, LOOK_MS);
 		return;
 	}
 	rc = handoff_find(c->run_directory);
 	if (rc < 0) {
-		not_offered("RUN/tls", -rc);
+		not_offered("RUN/tls", -rc, LOOK_MS);
 		return;
 	}
 	handoff.offered = true;
@@ -110,7 +111,9 @@ void handoff_ended(const struct conf *c, int code)
 {
 	if (!handoff.offered)
 		return;
-	if (code == HANDOFF_GONE && !handoff.own) {
+	if (code == HANDOFF_GONE) {
+		if (handoff.own) /* it is started again */
+			return;
 		close(SANDBOX_TLS_FD);
 		handoff.open = false;
 		handoff_prepare(c);
@@ -191,10 +194,10 @@ int handoff_ask(
 	out[1] = pair[1];
 	rc = send_pair(out, deadline_ms);
 	close(pair[1]);
-	if (rc < 0)
-		*end = HANDOFF_GONE;
 	if (rc == 0)
 		rc = read_all(pair[0], &answer, 1, deadline_ms);
+	if (rc < 0 && rc != -ETIMEDOUT)
+		*end = HANDOFF_GONE;
 	if (rc == 0 && answer != SECURED_NEVER)
 		*end = HANDOFF_GOOD;
 	if (rc == 0 && answer == SECURED_GO) {

@@ -180,9 +180,13 @@ static void add(const int fd[2])
 /* Who is in the middle of something goes on; others take what comes now. */
 static void stop_taking(void)
 {
-	for (unsigned i = 0; i < relay.r->from->n && !relay.closing; i++)
-		(void)epoll_ctl(
-		    relay.epoll, EPOLL_CTL_DEL, relay.r->from->v[i].fd, NULL);
+	for (unsigned i = 0; i < relay.r->from->n && !relay.closing; i++) {
+		int fd = relay.r->from->v[i].fd;
+
+		(void)epoll_ctl(relay.epoll, EPOLL_CTL_DEL, fd, NULL);
+		/* what nobody reads any more must not seem to be read */
+		close(fd);
+	}
 	relay.closing = true;
 }
 

@@ -473,7 +473,7 @@ def own_socket():
     proc = start()
     assert os.stat(at).st_mode & 0o777 == 0o600
     if p.multi:
-        assert os.stat(at).st_uid == p.uid('_postern')
+        assert until(lambda: os.stat(at).st_uid == p.uid('_postern'))
     p.start()
     message(p)
     assert [q for q in running(p.tls)
@@ -493,7 +493,7 @@ def own_socket():
         code, _ = c.cmd('STARTTLS')
         c.close()
         return code == 220
-    assert until(works)
+    assert until(works), p.logged()[-2500:]
     message(p)
     p.clean()
 
@@ -965,7 +965,10 @@ for test, about in (
         (smtpd_killed, 'smtpd is killed')):
     if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
         continue
+    failed = t.failed
     t.run(about, test, main)
+    if t.failed > failed:
+        t.note(main.logged()[-3000:])
 for test, about in (
         (implicit, 'TLS first, and behind a balancer'),
         (required, 'require-tls'),
