@@ -225,6 +225,7 @@ install: all
 	$(INSTALL) -m 644 units/*.socket units/*.service units/*.timer \
 	  $D$(UNITDIR)
 	sed -i 's|/usr/libexec/postern|$(LIBEXEC)|' $D$(UNITDIR)/postern-*.service
+	$(if $(OPENSSL),,rm -f $D$(UNITDIR)/postern-tls.*)
 	$(INSTALL) -m 644 units/90-postern.preset $D$(UNITDIR)-preset
 	$(INSTALL) -m 644 units/sysusers.d/postern.conf $D$(PREFIX)/lib/sysusers.d
 	$(INSTALL) -m 644 units/tmpfiles.d/postern.conf $D$(PREFIX)/lib/tmpfiles.d

@@ -67,7 +67,7 @@ int spare_start(struct spare *s, const struct conf *conf,
 	if (s->pid == 0) {
 		become_child(pair[1]);
 		serve(&talk);
-		_exit(talk.tls);
+		_exit((int)talk.tls);
 	}
 	err = errno;
 	close(pair[1]);
