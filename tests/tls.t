@@ -14,7 +14,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
-import postern
+import fronts
 import qfile
 import tap
 from postern import (WAIT, Closed, Postern, descriptor, free_port,
@@ -498,6 +498,24 @@ def own_socket():
     p.clean()
 
 
+def activated():
+    """Started by a datagram, with LISTEN_FDS."""
+    p = Site()
+    at = p.path('run', 'tls')
+    fronts.activate(p, '--datagram', '-l', at, p.tls, '-C', p.conf)
+    assert until(lambda: os.path.exists(at)), p.logged()
+    p.own(at, '_postern')
+    p.start()
+    for _ in range(3):
+        c = p.tls_client()
+        c.hello()
+        c.quit()
+    assert not running(p.tls), 'nobody has asked yet'
+    message(p)
+    assert running(p.tls)
+    p.clean()
+
+
 def ordinary_user():
     p = Site(user='alice')
     p.start()
@@ -974,6 +992,7 @@ for test, about in (
         (required, 'require-tls'),
         (one_session, 'one session, as inetd starts it'),
         (own_socket, 'a socket in the run directory'),
+        (activated, 'a socket of systemd'),
         (ordinary_user, 'all of it as an ordinary user'),
         (both_kinds, 'RSA, ECDSA and other names'),
         (broken, 'certificates that are of no use'),

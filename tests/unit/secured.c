@@ -53,7 +53,8 @@ static void record(void)
 	for (size_t i = 0; i < TAP_N(bad); i++) {
 		memset(text, 0, sizeof(text));
 		memcpy(text, bad[i].octets.p, bad[i].octets.n);
-		tap_ok(secured_parse(str_at(text, bad[i].n), &got) == SECURED_BAD,
+		tap_ok(
+		    secured_parse(str_at(text, bad[i].n), &got) == SECURED_BAD,
 		    "%s", bad[i].name);
 	}
 	memset(text, 'x', sizeof(text));
