@@ -37,7 +37,7 @@ HARD := $(foreach f,-fstack-protector-strong -fstack-clash-protection \
 UNBOUND := $(shell echo 'int main(void) { return !ub_ctx_create(); }' | \
 	$(CC) -include unbound.h -x c -o /dev/null - -lunbound 2>/dev/null && \
 	echo -lunbound)
-# Only queue calls others with TLS; likewise.
+# Only queue calls others with TLS, only tls is called; likewise, without tls.
 OPENSSL := $(shell echo 'int main(void) { return !SSL_CTX_dane_enable; }' | \
 	$(CC) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto \
 	2>/dev/null && echo -lssl -lcrypto)
@@ -71,17 +71,22 @@ E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
 PROGS   = $(B)/smtpd $(B)/deliver $(B)/sendmail $(B)/postern
 ifndef STATIC	# its libraries are not made for musl
 PROGS  += $(B)/queue
+ifneq ($(OPENSSL),)
+PROGS  += $(B)/tls
+endif
 endif
 
 all: $(PROGS)
 
-# The programs. Only queue links more than libc.
+# The programs. Only queue and tls link more than libc.
 $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
 $(B)/sendmail: $(B)/sendmail.o $(B)/libsys.a $(B)/libmail.a
 $(B)/postern: $(B)/postern.o $(B)/libsys.a $(B)/libmail.a
 $(B)/queue:   $(B)/queue.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/queue: LIBS = $(QLIBS)
+$(B)/tls:     $(B)/tls.o     $(B)/libsys.a $(B)/libmail.a
+$(B)/tls: LIBS = $(OPENSSL)
 
 link = $(CC) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 ifdef STATIC	# musl-gcc has no -static-pie of its own: it would link libc.so
@@ -221,6 +226,7 @@ install: all
 	$(INSTALL) -m 644 units/*.socket units/*.service units/*.timer \
 	  $D$(UNITDIR)
 	sed -i 's|/usr/libexec/postern|$(LIBEXEC)|' $D$(UNITDIR)/postern-*.service
+	$(if $(OPENSSL),,rm -f $D$(UNITDIR)/postern-tls.*)
 	$(INSTALL) -m 644 units/90-postern.preset $D$(UNITDIR)-preset
 	$(INSTALL) -m 644 units/sysusers.d/postern.conf $D$(PREFIX)/lib/sysusers.d
 	$(INSTALL) -m 644 units/tmpfiles.d/postern.conf $D$(PREFIX)/lib/tmpfiles.d

@@ -31,7 +31,7 @@
 #include "sys/wake.h"
 
 static const char usage[] =
-    "usage: smtpd [-C conf] [-l host:port | -l unix:/path]...\n";
+    "usage: smtpd [-C conf] [-l [name=]host:port | -l unix:/path]...\n";
 
 struct options {
 	const char *conf_path;
@@ -115,8 +115,10 @@ static int prepare(const struct conf *c)
 	struct sandbox_level level;
 	int rc = build_walls(c, &level);
 
-	if (rc == 0)
+	if (rc == 0) {
 		sandbox_log(&level);
+		handoff_prepare(c);
+	}
 	return rc;
 }
 
@@ -128,6 +130,8 @@ static int prepare_one(const struct conf *c)
 
 	if (rc == 0 && level.landlock_abi == 0)
 		sandbox_log(&level);
+	if (rc == 0)
+		handoff_prepare(c);
 	return rc;
 }
 
@@ -169,6 +173,18 @@ static void serve(struct conversation *c)
 		session(c, locked);
 }
 
+/* The way to tls: the socket of a unit, or of one that we start. */
+static void find_tls(const struct options *o, const struct conf *conf)
+{
+	int fd;
+
+	if (!conf_offers_tls(conf) || handoff_find(conf->run_directory) == 0)
+		return;
+	fd = starter_tls(o->conf_path);
+	if (fd >= 0)
+		handoff_use(fd);
+}
+
 static int run_listener(struct options *o)
 {
 	const struct conf *conf = configuration(o->conf_path);
@@ -178,6 +194,7 @@ static int run_listener(struct options *o)
 		.serve = serve };
 	int rc;
 
+	listen_raise(&o->listeners, SANDBOX_FREE_FD);
 	if (!conf && !o->listeners.activated)
 		return EX_CONFIG;
 	if (conf && !o->listeners.activated) {
@@ -186,6 +203,7 @@ static int run_listener(struct options *o)
 			close(SANDBOX_DELIVER_FD);
 		else
 			(void)starter_keep(o->conf_path, conf->run_directory);
+		find_tls(o, conf);
 		(void)runner_start(
 		    o->conf_path, conf->run_directory, RUNNER_PERIOD_S);
 	}
@@ -221,6 +239,8 @@ static int run_one(const struct options *o)
 		return fail("standard input is a socket nobody is at");
 	if (conf) {
 		find_deliver(o, conf);
+		if (c.peer.kind == PEER_INET)
+			find_tls(o, conf);
 		(void)runner_start(o->conf_path, conf->run_directory, 0);
 	}
 	if (!conf || prepare_one(conf) < 0 || privilege_drop("_postern") < 0) {
@@ -237,6 +257,7 @@ static int run_one(const struct options *o)
 	if (c.peer.kind != PEER_INET && quota_gap(&conf->submission_rate))
 		log_note(LOGL_WARNING, "configuration",
 		    quota_gap(&conf->submission_rate));
+	c.service = conf_service_of_port(c.peer.here_port);
 	conversation_attach(&c);
 	session(&c, lock_in(conf) == 0);
 	return 0;

@@ -74,6 +74,15 @@ static int mail_smtputf8(void *into, struct str v)
 	return 0;
 }
 
+static int mail_requiretls(void *into, struct str v)
+{
+	struct mail_command *m = into;
+
+	(void)v;
+	m->requiretls = true;
+	return 0;
+}
+
 /* RFC 4954 5: good from anybody; we trust none, so it is only checked. */
 static int mail_auth(void *into, struct str v)
 {
@@ -165,6 +174,7 @@ static const struct param_rule mail_params[] = {
 	{ { "SIZE", 4 },	VALUE_NEEDED,	mail_size },
 	{ { "BODY", 4 },	VALUE_NEEDED,	mail_body },
 	{ { "SMTPUTF8", 8 },	VALUE_NONE,	mail_smtputf8 },
+	{ { "REQUIRETLS", 10 },	VALUE_NONE,	mail_requiretls },
 	{ { "AUTH", 4 },	VALUE_NEEDED,	mail_auth },
 	{ { "RET", 3 },		VALUE_NEEDED,	mail_ret },
 	{ { "ENVID", 5 },	VALUE_NEEDED,	mail_envid },

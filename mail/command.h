@@ -1,7 +1,7 @@
 /*
  * A command line of SMTP taken apart, RFC 5321 4.1.1, and the parameters of
  * MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), AUTH
- * (RFC 4954 5), RET ENVID NOTIFY ORCPT (RFC 3461 4).
+ * (RFC 4954 5), RET ENVID NOTIFY ORCPT (RFC 3461 4), REQUIRETLS (RFC 8689 2).
  */
 #ifndef MAIL_COMMAND_H
 #define MAIL_COMMAND_H
@@ -46,6 +46,7 @@ struct mail_command {
 	uint64_t size_bytes; /* 0 when not declared */
 	enum command_body body;
 	bool smtputf8;
+	bool requiretls;
 	enum command_ret ret;
 	struct str envid; /* xtext as given; view into the argument */
 };

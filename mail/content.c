@@ -38,7 +38,9 @@ static void put_received(struct session *s)
 		.user = s->set->user,
 		.by = s->set->hostname,
 		.esmtp = s->esmtp,
+		.tls = s->secured,
 		.utf8 = s->mail.smtputf8,
+		.cipher = str_at(s->cipher, s->ncipher),
 		.id = str_of(s->id_text),
 	};
 

@@ -77,6 +77,10 @@ static void do_ehlo(struct session *s, struct str arg)
 	    "\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n"
 	    "250-SMTPUTF8\r\n250-CHUNKING\r\n250-LIMITS RCPTMAX=");
 	buf_u64(&s->out, s->set->rcpt_limit);
+	if (s->secured)
+		buf_putz(&s->out, "\r\n250-REQUIRETLS");
+	else if (s->set->starttls)
+		buf_putz(&s->out, "\r\n250-STARTTLS");
 	buf_putz(&s->out, "\r\n250 HELP\r\n");
 }
 
@@ -104,6 +108,18 @@ static void do_vrfy(struct session *s, struct str arg)
 {
 	(void)arg;
 	transaction_reply(s, 252, "2.5.2", "send mail and it will be tried");
+}
+
+static void do_starttls(struct session *s, struct str arg)
+{
+	if (s->secured)
+		transaction_reply(s, 503, "5.5.1", "this is TLS already");
+	else if (!s->set->starttls)
+		transaction_reply(s, 502, "5.5.1", "not done here");
+	else if (arg.n > 0)
+		transaction_reply(s, 501, "5.5.4", "no argument is allowed");
+	else
+		s->phase = SESSION_TLS;
 }
 
 static void do_quit(struct session *s, struct str arg)
@@ -142,7 +158,7 @@ static const struct verb verbs[] = {
 	{ { "QUIT", 4 }, do_quit, ANYWHERE,		 ARG_NONE,   false, false, COMMAND_LINE_MAX },
 	{ { "EXPN", 4 }, do_nothing, ANYWHERE,		 ARG_ANY,    false, true,  COMMAND_LINE_MAX },
 	{ { "AUTH", 4 }, do_nothing, ANYWHERE,		 ARG_ANY,    false, true,  COMMAND_LINE_MAX },
-	{ { "STARTTLS", 8 }, do_nothing, ANYWHERE,	 ARG_ANY,    true,  true,  COMMAND_LINE_MAX },
+	{ { "STARTTLS", 8 }, do_starttls, NOT_IN_CHUNKS,	 ARG_ANY,    true,  true,  COMMAND_LINE_MAX },
 	{ { "ETRN", 4 }, do_nothing, ANYWHERE,		 ARG_ANY,    false, true,  COMMAND_LINE_MAX },
 	{ { "TURN", 4 }, do_nothing, ANYWHERE,		 ARG_ANY,    false, true,  COMMAND_LINE_MAX },
 	{ { "SEND", 4 }, do_nothing, ANYWHERE,		 ARG_ANY,    false, true,  COMMAND_LINE_MAX },
@@ -303,6 +319,8 @@ size_t session_input(struct session *s, struct str in)
 		return input_data(s, in);
 	case SESSION_CHUNK:
 		return input_chunk(s, in);
+	case SESSION_TLS:
+		return 0;
 	case SESSION_CLOSED:
 		break;
 	}
@@ -339,6 +357,40 @@ void session_turn_away(struct session *s, const char *status, const char *text)
 {
 	s->out = BUF(s->out_text);
 	transaction_close(s, 421, status, text);
+}
+
+void session_tls_go(struct session *s)
+{
+	transaction_reply(s, 220, "2.0.0", "go on with TLS");
+}
+
+void session_tls_refuse(struct session *s)
+{
+	size_t before = s->out.n;
+
+	s->phase = SESSION_COMMAND;
+	transaction_reply(s, 454, "4.7.0", "TLS is not available now");
+	settle(s, STR("STARTTLS"), before);
+}
+
+static unsigned char keep_word(char *room, struct str word)
+{
+	word = str_head(word, SECURED_WORD_MAX);
+	memcpy(room, word.p, word.n);
+	return (unsigned char)word.n;
+}
+
+void session_secured(struct session *s, const struct secured *how)
+{
+	if (s->host)
+		transaction_reset(s);
+	s->state = SESSION_START;
+	s->phase = SESSION_COMMAND;
+	s->esmtp = false;
+	s->nhelo = 0;
+	s->secured = true;
+	s->nversion = keep_word(s->version, how->version);
+	s->ncipher = keep_word(s->cipher, how->cipher);
 }
 
 bool session_is_idle(const struct session *s)

@@ -12,6 +12,7 @@
 #include "mail/header.h"
 #include "mail/net.h"
 #include "mail/request.h"
+#include "mail/secured.h"
 #include "mail/str.h"
 #include "mail/trace.h"
 
@@ -47,6 +48,8 @@ struct session_setup {
 	bool piped;          /* no network: input may be sent ahead */
 	bool queue;          /* local: it is the queue pass ... */
 	bool queue_helo;     /* ... or it is when it greets like it */
+	bool starttls;       /* is offered */
+	bool require_tls;    /* no mail without it */
 	struct netaddr peer; /* unless local */
 	uint32_t uid;
 	struct str user;
@@ -67,6 +70,7 @@ enum session_phase {
 	SESSION_SKIP,    /* the rest of a line that was too long */
 	SESSION_DATA,    /* content, ended by CR LF . CR LF */
 	SESSION_CHUNK,   /* content of one BDAT */
+	SESSION_TLS,     /* nothing: STARTTLS has to be answered */
 	SESSION_CLOSED   /* nothing more is read */
 };
 
@@ -156,6 +160,11 @@ struct session {
 	size_t nhelo;
 	char helo[DOMAIN_MAX + 2];
 
+	/* TLS: never lost again once it is there */
+	bool secured;
+	unsigned char nversion, ncipher;
+	char version[SECURED_WORD_MAX], cipher[SECURED_WORD_MAX];
+
 	/* envelope */
 	struct mail_command mail;
 	unsigned nrcpt;     /* kept, addresses of aliases among them */
@@ -207,6 +216,20 @@ void session_turn_away(struct session *s, const char *status, const char *text);
  * waiting, and whenever fewer than SESSION_REPLY_MAX octets of it are free.
  */
 size_t session_input(struct session *s, struct str in);
+
+/*
+ * STARTTLS, RFC 3207: the phase is SESSION_TLS, no octet is taken.  Either the
+ * client is told to go on, and after the handshake session_secured makes it a
+ * new session; or he hears 454 and it goes on in clear.
+ */
+void session_tls_go(struct session *s);
+void session_tls_refuse(struct session *s);
+
+/*
+ * From now on all octets are protected: whatever was said before is
+ * forgotten (RFC 3207 4.2).  Also before session_init, when TLS comes first.
+ */
+void session_secured(struct session *s, const struct secured *how);
 
 /* Between commands: 421 and closed.  `status` as "4.3.2". */
 void session_shutdown(struct session *s, const char *status, const char *text);

@@ -155,6 +155,16 @@ static void put_for(struct fold *f, const struct trace *t)
 	buf_put(f->b, buf_str(&b));
 }
 
+/* RFC 8314 7.4: the name in the registry of cipher suites. */
+static void put_tls(struct fold *f, const struct trace *t)
+{
+	if (t->cipher.n == 0)
+		return;
+	newline(f);
+	buf_putz(f->b, "tls ");
+	buf_put(f->b, t->cipher);
+}
+
 void trace_received(struct buf *b, const struct trace *t)
 {
 	struct fold f = { b, b->n };
@@ -172,6 +182,7 @@ void trace_received(struct buf *b, const struct trace *t)
 	word(&f, STR("id"));
 	word(&f, t->id);
 	put_for(&f, t);
+	put_tls(&f, t);
 	buf_putc(b, ';');
 	date_put(&date, t->time, t->offset_minutes);
 	word(&f, buf_str(&date));

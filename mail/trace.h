@@ -1,5 +1,5 @@
 /*
- * Trace fields: Received (RFC 5321 4.4, RFC 3848, RFC 6531 4.3), Return-Path
+ * Trace fields: Received (RFC 5321 4.4, RFC 3848, RFC 6531 4.3, RFC 8314 7.4), Return-Path
  * and Delivered-To; and the date of RFC 5322 3.3.  Lines end in LF and are
  * folded below 78 octets where words allow.
  */
@@ -21,6 +21,7 @@ struct trace {
 	struct str user;     /* ... and its name, may be empty */
 	struct str by;       /* our hostname */
 	bool esmtp, tls, auth, utf8, lmtp; /* the with-clause */
+	struct str cipher;                 /* its IANA name, or empty */
 	struct str id;                     /* of this transaction */
 	const struct addr *rcpt; /* for-clause, only with one recipient */
 	int64_t time;            /* seconds since the epoch */

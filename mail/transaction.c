@@ -80,6 +80,14 @@ void transaction_mail(struct session *s, struct str arg)
 		transaction_syntax(s, rc, "5.1.7");
 		return;
 	}
+	if (s->set->require_tls && !s->secured) {
+		transaction_reply(s, 530, "5.7.0", "STARTTLS comes first");
+		return;
+	}
+	if (m.requiretls && !s->secured) { /* RFC 8689 2: not offered */
+		transaction_syntax(s, COMMAND_UNKNOWN, NULL);
+		return;
+	}
 	if (m.size_bytes > session_size_limit(s)) {
 		transaction_syntax(s, COMMAND_TOO_BIG, NULL);
 		return;

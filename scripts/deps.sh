@@ -18,10 +18,10 @@ for group; do
 		;;
 	run)
 		install="$install curl"
-		users='_postern _postern-deliver _postern-queue'
+		users='_postern _postern-deliver _postern-queue _postern-tls'
 		;;
 	check)
-		users='_postern _postern-deliver _postern-queue'
+		users='_postern _postern-deliver _postern-queue _postern-tls'
 		install="$install clang libclang-rt-14-dev llvm musl-tools
 			linux-libc-dev perl python3 curl swaks msmtp s-nail
 			mutt strace busybox systemd socat netcat-openbsd
@@ -40,7 +40,8 @@ for group; do
 			libcap-ng0 python3-apt python3-distro-info logtail
 			lockfile-progs libselinux1 libaudit1
 			libmime-types-perl libproc-waitstat-perl
-			libmailtools-perl"
+			libmailtools-perl
+			libnet-ssleay-perl testssl.sh bsdextrautils dnsutils"
 		unpack="$unpack openbsd-inetd xinetd spamassassin postfix nsd
 			unbound libpython3.11-testsuite python3-flufl.bounce
 			cron systemd-cron anacron at bsd-mailx mailutils mdadm

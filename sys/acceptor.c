@@ -78,6 +78,14 @@ static void take_signals(sigset_t *while_waiting)
 		sigdelset(while_waiting, all[i]);
 }
 
+/* The next session must know; the spare does not. */
+static void tls_ended(int code)
+{
+	handoff_ended(state.conf, code);
+	if (state.spare.pid > 0)
+		spare_end(&state.spare);
+}
+
 static void reap(void)
 {
 	pid_t pid;
@@ -88,6 +96,8 @@ static void reap(void)
 		if (WIFSIGNALED(status))
 			log_errno("session-killed", strsignal(WTERMSIG(status)),
 			    EINTR);
+		else if (status != 0 && state.conf)
+			tls_ended(WEXITSTATUS(status));
 		roster_remove(&own->sessions, pid);
 		if (pid == state.spare.pid)
 			spare_end(&state.spare);
@@ -106,14 +116,16 @@ static bool local_full(uid_t uid, unsigned limit)
 }
 
 /* Says why and hangs up; he who does not listen is not waited for. */
-static void turn_away(int fd, const char *text, const struct peer *p)
+static void turn_away(
+    int fd, const char *text, const struct peer *p, enum conf_service service)
 {
 	struct log l;
 	char name[NET_TEXT_MAX];
 	struct buf b = BUF(name);
 	char drain[512];
 
-	(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (service != SERVICE_SUBMISSIONS) /* who would not hear it */
+		(void)send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)shutdown(fd, SHUT_WR);
 	while (recv(fd, drain, sizeof(drain), MSG_DONTWAIT) > 0)
 		;
@@ -164,8 +176,8 @@ static bool is_counted(const struct peer *p)
 }
 
 /* To the spare, or to one made now: there may be none, or it has just died. */
-static void start_session(
-    struct acceptor *a, int client, const struct peer *p, bool proxied)
+static void start_session(struct acceptor *a, int client, const struct peer *p,
+    bool proxied, enum conf_service service)
 {
 	bool asks = proxied || is_counted(p);
 	struct spare *s = &state.spare;
@@ -173,14 +185,15 @@ static void start_session(
 	for (unsigned i = 0; i < 2; i++) {
 		if (s->pid == 0 && spare_start(s, state.conf, a->serve) < 0)
 			break;
-		if (spare_give(s, p, asks, client) < 0)
+		if (spare_give(s, p, asks, service, client) < 0)
 			continue;
 		roster_add(&own->sessions, s->pid, p, asks ? s->fd : -1);
 		s->pid = 0;
 		close(client);
 		return;
 	}
-	turn_away(client, "421 4.3.2 out of resources, try later\r\n", p);
+	turn_away(
+	    client, "421 4.3.2 out of resources, try later\r\n", p, service);
 }
 
 /* A proxied session knows its client now: is there room for him? */
@@ -291,6 +304,8 @@ static void accept_one(struct acceptor *a, const struct listener *l)
 		return;
 	}
 	refresh(a);
+	if (state.conf && handoff_renew(state.conf) && state.spare.pid > 0)
+		spare_end(&state.spare);
 	if (peer_of(fd, &p) < 0) {
 		close(fd);
 		return;
@@ -301,9 +316,9 @@ static void accept_one(struct acceptor *a, const struct listener *l)
 	if (!reply && own->sessions.n == ROSTER_MAX)
 		reply = "421 4.3.2 too many connections, try later\r\n";
 	if (reply)
-		turn_away(fd, reply, &p);
+		turn_away(fd, reply, &p, l->service);
 	else
-		start_session(a, fd, &p, proxied);
+		start_session(a, fd, &p, proxied, l->service);
 }
 
 /* One turn: waits, then serves whoever is there.  False after a silence. */
@@ -360,16 +375,6 @@ static void wind_up(struct acceptor *a, const sigset_t *while_waiting)
 	while (own->sessions.n > 0) {
 		(void)turn(a, while_waiting, 1);
 		reap();
-	}
-}
-
-/* Numbers below SANDBOX_FREE_FD have a meaning in the children. */
-static void move_up(struct listeners *l)
-{
-	for (unsigned i = 0; i < l->n; i++) {
-		l->v[i].fd = io_raise_fd(l->v[i].fd, SANDBOX_FREE_FD);
-		if (l->v[i].fd < 0) /* poll passes it over */
-			log_errno("listen", "descriptor", -l->v[i].fd);
 	}
 }
 
@@ -432,7 +437,6 @@ int acceptor_run(struct acceptor *a, const struct conf *conf)
 	memset(&state.seen, 0, sizeof(state.seen));
 	(void)stat(conf_path(a->conf_path), &state.seen);
 	raise_limit();
-	move_up(a->listeners);
 	never_delay(a->listeners);
 	take_signals(&while_waiting);
 	while (!must_stop) {

@@ -15,7 +15,7 @@ enum {
 };
 
 struct acceptor {
-	struct listeners *listeners;
+	struct listeners *listeners; /* from SANDBOX_FREE_FD on */
 	const char *conf_path;
 	/*
 	 * In the parent, whenever a configuration begins to hold: prepares

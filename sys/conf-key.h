@@ -53,4 +53,9 @@ const char *conf_take_rate(struct conf *, const struct key *, struct str);
 const char *conf_take_masquerade(struct conf *, const struct key *, struct str);
 const char *conf_take_sender(struct conf *, const struct key *, struct str);
 
+/* ... of sys/conf-tls.c. */
+const char *conf_take_files(struct conf *, const struct key *, struct str);
+const char *conf_take_services(struct conf *, const struct key *, struct str);
+const char *conf_take_yes(struct conf *, const struct key *, struct str);
+
 #endif

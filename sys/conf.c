@@ -252,6 +252,11 @@ static const struct key keys[] = {
 	{ "dnssec",		conf_take_dnssec, AT(dnssec), 0, 0, false },
 	{ "resolver",		conf_take_server, AT(resolver), 0, 0, false },
 	{ "trust-anchor",	take_path,	AT(trust_anchor), 0, 0, false },
+	{ "tls-certificate",	conf_take_files, AT(tls_certificates), 0, 0, false },
+	{ "tls-key",		conf_take_files, AT(tls_keys), 0, 0, false },
+	{ "tls-directory",	take_path,	AT(tls_directory), 0, 0, false },
+	{ "tls-ask-certificate", conf_take_yes,	AT(tls_ask_certificate), 0, 0, false },
+	{ "require-tls",	conf_take_services, AT(require_tls), 0, 0, false },
 	{ NULL,			NULL,		0, 0, 0, false }
 };
 /* clang-format on */

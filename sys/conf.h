@@ -18,12 +18,26 @@ enum {
 	CONF_LIST_MAX = 256,       /* entries of one list key */
 	CONF_HOPS_MAX = 16,        /* next hops of one destination */
 	CONF_ROUTES_MAX = 256,
+	CONF_PAIRS_MAX = 8, /* certificates, of one name each kind of key */
 	CONF_HOST_MAX = 256,
 	CONF_MASQUERADES_MAX = 32,
 	CONF_SENDERS_MAX = 128 /* next hops of smarthost-for */
 };
 
 enum conf_mailbox { MAILBOX_MAILDIR, MAILBOX_MBOX, MAILBOX_LMTP };
+
+/* What a listener is for: it has a name, or a port that tells. */
+enum conf_service {
+	SERVICE_SMTP,        /* 25 */
+	SERVICE_SUBMISSION,  /* 587 */
+	SERVICE_SUBMISSIONS, /* 465: TLS first */
+	SERVICE_NONE
+};
+
+struct conf_files {
+	unsigned n;
+	const char *v[CONF_PAIRS_MAX]; /* absolute, or credential:NAME */
+};
 
 struct conf_domains {
 	unsigned n;
@@ -116,6 +130,12 @@ struct conf {
 	enum dns_policy dnssec;
 	const char *resolver;     /* NULL: /etc/resolv.conf */
 	const char *trust_anchor; /* NULL: the distribution's */
+	/* TLS of those who call us */
+	struct conf_files tls_certificates;
+	struct conf_files tls_keys; /* none: with the certificates */
+	const char *tls_directory;  /* NULL: one name only */
+	bool tls_ask_certificate;
+	unsigned require_tls; /* a bit per enum conf_service */
 	/* storage: everything above points in here */
 	struct buf room;
 	char text[2 * CONF_TEXT_MAX];
@@ -140,5 +160,12 @@ const char *conf_path(const char *path);
 /* `domain` (A-label, lower case) is one of them. */
 bool conf_has_domain(const struct conf_domains *d, struct str domain);
 bool conf_has_net(const struct conf_nets *n, const struct netaddr *a);
+
+/* The service of a name (SERVICE_NONE: none that we know), of a port. */
+enum conf_service conf_service(struct str name);
+enum conf_service conf_service_of_port(unsigned short port);
+
+/* Is there a certificate, so that TLS may be offered? */
+bool conf_offers_tls(const struct conf *c);
 
 #endif

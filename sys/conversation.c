@@ -28,7 +28,9 @@ enum {
 	INPUT_MAX = 64 * 1024,
 	PAGE = 4096,      /* as most machines have it */
 	LINGER_MS = 1000, /* for the last reply to arrive */
-	LINGER_OCTETS = 256 * 1024
+	LINGER_OCTETS = 256 * 1024,
+	ASK_TLS_MS = 20 * 1000,  /* tls may have to be started */
+	HANDSHAKE_MS = 70 * 1000 /* a little more than tls gives */
 };
 
 static volatile sig_atomic_t must_stop;
@@ -42,6 +44,7 @@ static struct talk {
 	uint64_t message_octets;
 	int64_t stop_ms; /* when SIGTERM was seen, 0: not yet */
 	size_t in_from, in_to;
+	bool encrypted; /* the client's descriptors are no longer his */
 	struct reception reception;
 	struct session_host host;
 	struct session session;
@@ -219,6 +222,69 @@ static bool read_more(struct talk *t)
 	return !t->gone;
 }
 
+/* --- TLS ----------------------------------------------------------------- */
+
+/* From here on his octets come from `plain`, and nobody else has his
+ * connection. */
+static void switch_over(struct talk *t, int plain)
+{
+	close(t->c->in);
+	if (t->c->out != t->c->in)
+		close(t->c->out);
+	t->c->in = t->c->out = t->reception.in = plain;
+	t->encrypted = true;
+}
+
+/* The client has been told, or needs not be: false when he is lost. */
+static bool shake_hands(struct talk *t, int plain)
+{
+	char room[SECURED_OCTETS];
+	struct secured how;
+
+	switch_over(t, plain);
+	t->gone =
+	    handoff_begin(plain, io_now_ms() + HANDSHAKE_MS, room, &how) != 0;
+	if (t->gone)
+		return false;
+	reception_log_tls(&t->reception, &how);
+	t->gone = how.why.n > 0;
+	if (!t->gone)
+		session_secured(&t->session, &how);
+	return !t->gone;
+}
+
+/* STARTTLS.  What came behind it is not in our buffer: mail/session has seen
+ * to that; but what has come since is part of a handshake, or of none. */
+static void start_tls(struct talk *t)
+{
+	int plain;
+
+	if (handoff_ask(
+		t->c->in, io_now_ms() + ASK_TLS_MS, &plain, &t->c->tls) != 0) {
+		t->reception.set.starttls = false;
+		session_tls_refuse(&t->session);
+		return;
+	}
+	session_tls_go(&t->session);
+	flush(t);
+	if (t->gone || t->in_to != t->in_from) {
+		t->gone = true;
+		close(plain);
+		return;
+	}
+	(void)shake_hands(t, plain);
+}
+
+/* Where TLS comes first, nothing can be said without it. */
+static bool begin_tls(struct talk *t)
+{
+	int plain;
+
+	t->gone = handoff_ask(t->c->in, io_now_ms() + ASK_TLS_MS, &plain,
+		      &t->c->tls) != 0;
+	return !t->gone && shake_hands(t, plain);
+}
+
 /* A command must come whole within its time, not an octet at a time. */
 static void serve(struct talk *t)
 {
@@ -248,6 +314,8 @@ static void serve(struct talk *t)
 			break;
 		content = t->message_ms != 0;
 		digest(t);
+		if (s->phase == SESSION_TLS)
+			start_tls(t);
 		if (content || (s->phase != SESSION_SKIP &&
 				   t->in_to - t->in_from <= before))
 			since_ms = io_now_ms();
@@ -370,6 +438,9 @@ static void set_up(struct talk *t, struct conversation *c)
 		.piped = c->peer.kind == PEER_PIPE,
 		.peer = c->peer.addr,
 		.uid = c->peer.uid,
+		.starttls = c->peer.kind == PEER_INET && handoff_is_offered(),
+		.require_tls = c->peer.kind == PEER_INET &&
+			       (conf->require_tls >> c->service & 1u) != 0,
 	};
 	if (t->reception.set.local) {
 		t->reception.set.inside = true;
@@ -390,6 +461,9 @@ static void log_closing(const struct talk *t)
 	log_begin(&l, LOGL_INFO, "session");
 	reception_put_peer(&l, &t->reception);
 	log_str(&l, "helo", str_at(t->session.helo, t->session.nhelo));
+	if (t->session.secured)
+		log_str(
+		    &l, "tls", str_at(t->session.version, t->session.nversion));
 	log_u64(&l, "accepted", t->session.naccepted);
 	log_u64(&l, "rejected", t->session.nrefused);
 	log_u64(&l, "seconds", (uint64_t)(io_now_ms() - t->start_ms) / 1000);
@@ -401,7 +475,8 @@ void conversation_run(struct conversation *c)
 	struct talk *t = &talk;
 
 	set_up(t, c);
-	if (!c->proxied || learn_client(t)) {
+	if ((!c->proxied || learn_client(t)) &&
+	    (c->service != SERVICE_SUBMISSIONS || begin_tls(t))) {
 		session_init(&t->session, &t->reception.set, &t->host);
 		serve(t);
 		session_end(&t->session);

@@ -6,6 +6,7 @@
 #define SYS_CONVERSATION_H
 
 #include "sys/conf.h"
+#include "sys/handoff.h"
 #include "sys/peer.h"
 
 enum {
@@ -20,8 +21,10 @@ struct conversation {
 	const struct conf *conf;
 	struct peer peer;
 	int in, out;
-	bool proxied;     /* a PROXY header comes first */
+	bool proxied; /* a PROXY header comes first */
+	enum conf_service service;
 	bool asks_parent; /* SANDBOX_PARENT_FD judges its address, or counts */
+	enum handoff_end tls; /* afterwards: what became of it */
 };
 
 /* Before the lock-down: signals. */

@@ -91,6 +91,8 @@ struct allowed {
  *
  * A carrier: nothing anywhere, and TCP connections only outwards.
  *
+ * tls: nothing anywhere.
+ *
  * deliver: as the identity of the moment allows, but nothing is executed and
  * nothing is made that is not a file or a directory.
  *
@@ -116,6 +118,7 @@ static void wanted(enum sandbox_program program, int abi, struct ruleset *set,
 		a->anywhere = reading;
 		break;
 	case SANDBOX_CARRIER:
+	case SANDBOX_TLS:
 		break;
 	case SANDBOX_DELIVER:
 		set->fs = FS_EXECUTE | FS_MAKE_CHAR | FS_MAKE_BLOCK |

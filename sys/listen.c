@@ -16,26 +16,45 @@
 
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/peer.h"
 
 enum { LISTEN_FIRST_FD = 3, BACKLOG = 1024 };
 
-static int add(struct listeners *l, int fd)
+/* `name` is empty or unknown: the port tells. */
+static enum conf_service service_of(
+    const struct sockaddr_storage *ss, struct str name)
+{
+	enum conf_service s = conf_service(name);
+	unsigned short port = 0;
+	struct netaddr a;
+
+	if (s != SERVICE_NONE)
+		return s;
+	(void)peer_netaddr(ss, &a, &port);
+	return conf_service_of_port(port);
+}
+
+static int add(struct listeners *l, int fd, struct str name)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);
-	int accepts = 0;
-	socklen_t size = sizeof(accepts);
+	int accepts = 0, type = 0;
+	socklen_t size = sizeof(int);
 
 	if (l->n == LISTEN_MAX)
 		return -EMFILE;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) != 0 ||
-	    !accepts || getsockname(fd, (struct sockaddr *)&ss, &n) != 0)
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+	    accepts != (l->type != SOCK_DGRAM) ||
+	    (l->type != 0 && type != l->type) ||
+	    getsockname(fd, (struct sockaddr *)&ss, &n) != 0)
 		return -EINVAL;
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
 	    fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
 		return -errno;
 	l->v[l->n].fd = fd;
 	l->v[l->n].local = ss.ss_family == AF_UNIX;
+	l->v[l->n].service = service_of(&ss, name);
 	l->n++;
 	return 0;
 }
@@ -43,14 +62,19 @@ static int add(struct listeners *l, int fd)
 static int inherit(struct listeners *l)
 {
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	const char *names = getenv("LISTEN_FDNAMES");
+	struct str rest = str_of(names ? names : ""), name;
 	uint64_t n, owner;
 	int rc = 0;
 
 	if (!fds || !pid || str_u64(str_of(fds), &n) != 0 ||
 	    str_u64(str_of(pid), &owner) != 0 || owner != (uint64_t)getpid())
 		return 0;
-	for (uint64_t i = 0; i < n && i < LISTEN_MAX && rc == 0; i++)
-		rc = add(l, LISTEN_FIRST_FD + (int)i);
+	for (uint64_t i = 0; i < n && i < LISTEN_MAX && rc == 0; i++) {
+		if (!str_cut(&rest, ':', &name))
+			name = STR("");
+		rc = add(l, LISTEN_FIRST_FD + (int)i, name);
+	}
 	l->activated = l->n > 0;
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
@@ -109,16 +133,17 @@ static int add_unix(
 	mask = umask(~mode & 0777);
 	rc = bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ? -errno : 0;
 	umask(mask);
-	if (rc == 0 && listen(fd, BACKLOG) != 0)
+	if (rc == 0 && type != SOCK_DGRAM && listen(fd, BACKLOG) != 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = add(l, fd);
+		rc = add(l, fd, STR(""));
 	if (rc < 0)
 		close(fd);
 	return rc;
 }
 
-static int add_inet(struct listeners *l, const struct addrinfo *a)
+static int add_inet(
+    struct listeners *l, const struct addrinfo *a, struct str name)
 {
 	int on = 1, rc = 0;
 	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -133,7 +158,7 @@ static int add_inet(struct listeners *l, const struct addrinfo *a)
 	    listen(fd, BACKLOG) != 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = add(l, fd);
+		rc = add(l, fd, name);
 	if (rc < 0)
 		close(fd);
 	return rc;
@@ -158,7 +183,8 @@ static bool split(char *text, char **host, char **port)
 	return true;
 }
 
-static int add_host(struct listeners *l, const char *address, struct buf *why)
+static int add_host(
+    struct listeners *l, const char *address, struct str name, struct buf *why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE | AI_NUMERICHOST };
@@ -181,7 +207,7 @@ static int add_host(struct listeners *l, const char *address, struct buf *why)
 		return -EINVAL;
 	}
 	for (const struct addrinfo *a = list; a && rc == 0; a = a->ai_next)
-		rc = add_inet(l, a);
+		rc = add_inet(l, a, name);
 	freeaddrinfo(list);
 	return rc;
 }
@@ -189,13 +215,28 @@ static int add_host(struct listeners *l, const char *address, struct buf *why)
 int listen_add(struct listeners *l, const char *address, int type,
     unsigned mode, struct buf *why)
 {
+	struct str name = str_of(address);
 	int rc;
 
+	name = str_head(name, str_find(name, '='));
+	if (name.n > 0 && conf_service(name) != SERVICE_NONE)
+		address += name.n + 1;
+	else
+		name = STR("");
 	if (str_starts(str_of(address), STR("unix:")))
 		rc = add_unix(l, address + 5, type, mode);
 	else
-		rc = add_host(l, address, why);
+		rc = add_host(l, address, name, why);
 	if (rc < 0 && why->n == 0)
 		buf_putz(why, strerror(-rc));
 	return rc;
+}
+
+void listen_raise(struct listeners *l, int min)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		l->v[i].fd = io_raise_fd(l->v[i].fd, min);
+		if (l->v[i].fd < 0) /* poll passes it over */
+			log_errno("listen", "descriptor", -l->v[i].fd);
+	}
 }

@@ -6,17 +6,20 @@
 #define SYS_LISTEN_H
 
 #include "mail/str.h"
+#include "sys/conf.h"
 
 enum { LISTEN_MAX = 32 };
 
 struct listener {
-	int fd;     /* non-blocking, close-on-exec */
-	bool local; /* a unix socket */
+	int fd;                    /* non-blocking, close-on-exec */
+	bool local;                /* a unix socket */
+	enum conf_service service; /* by its name, or by its port */
 };
 
 struct listeners {
 	unsigned n;
 	bool activated; /* by LISTEN_FDS */
+	int type;       /* SOCK_DGRAM: nobody connects; 0: all others */
 	struct listener v[LISTEN_MAX];
 };
 
@@ -28,11 +31,15 @@ int listen_inherit(struct listeners *l);
 
 /*
  * "host:port", "[v6]:port" (host may be empty: all) or "unix:/path"; a unix
- * socket gets `mode`, and a file left by a dead server is replaced.
- * `type` is SOCK_STREAM or SOCK_SEQPACKET.  0 or -errno; `why` names what
+ * socket gets `mode`, and a file left by a dead server is replaced.  NAME= before
+ * it (smtp, submission, submissions) tells what it is for, whatever the port.
+ * `type` is SOCK_STREAM, SOCK_SEQPACKET or, with l->type, SOCK_DGRAM.  0 or -errno; `why` names what
  * failed.
  */
 int listen_add(struct listeners *l, const char *address, int type,
     unsigned mode, struct buf *why);
+
+/* Moves them all to numbers from `min` on. */
+void listen_raise(struct listeners *l, int min);
 
 #endif

@@ -37,7 +37,6 @@ int peer_of(int fd, struct peer *p)
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);
 	struct ucred cred;
-	unsigned short port;
 
 	memset(p, 0, sizeof(*p));
 	memset(&ss, 0, sizeof(ss));
@@ -52,7 +51,7 @@ int peer_of(int fd, struct peer *p)
 		p->kind = PEER_INET;
 		n = sizeof(ss);
 		if (getsockname(fd, (struct sockaddr *)&ss, &n) != 0 ||
-		    !peer_netaddr(&ss, &p->here, &port))
+		    !peer_netaddr(&ss, &p->here, &p->here_port))
 			return -EPROTO;
 		return 0;
 	}

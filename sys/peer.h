@@ -19,7 +19,8 @@ struct peer {
 	enum peer_kind kind;
 	struct netaddr addr, here; /* PEER_INET: theirs and ours */
 	unsigned short port;       /* theirs */
-	uid_t uid;                 /* unless PEER_INET */
+	unsigned short here_port;
+	uid_t uid; /* unless PEER_INET */
 };
 
 /* 0 or -errno (-ENOTCONN: a socket that is not connected). */

@@ -31,6 +31,23 @@ void reception_put_peer(struct log *l, const struct reception *r)
 	log_str(l, "peer", buf_str(&b));
 }
 
+void reception_log_tls(const struct reception *r, const struct secured *how)
+{
+	struct log l;
+
+	log_begin(&l, LOGL_INFO, how->why.n > 0 ? "tls-failed" : "tls");
+	reception_put_peer(&l, r);
+	if (how->why.n > 0) {
+		log_str(&l, "why", how->why);
+	} else {
+		log_str(&l, "version", how->version);
+		log_str(&l, "cipher", how->cipher);
+		if (how->client.n > 0)
+			log_str(&l, "certificate", how->client);
+	}
+	log_end(&l);
+}
+
 /* Our own address as a literal is a local domain, RFC 5321 4.1.3. */
 static bool is_our_literal(const struct reception *r, struct str literal)
 {

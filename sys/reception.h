@@ -44,4 +44,7 @@ void reception_host(struct reception *r, struct session_host *h);
 /* peer=192.0.2.1, or uid=1000, as a field of a log line. */
 void reception_put_peer(struct log *l, const struct reception *r);
 
+/* How a handshake ended. */
+void reception_log_tls(const struct reception *r, const struct secured *how);
+
 #endif

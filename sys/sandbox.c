@@ -179,6 +179,8 @@ static int load_policy(enum sandbox_program program)
 		return LOAD(pass);
 	case SANDBOX_CARRIER:
 		return LOAD(carrier);
+	case SANDBOX_TLS:
+		return LOAD(tls);
 	}
 	return -EINVAL;
 }

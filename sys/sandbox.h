@@ -22,14 +22,16 @@ enum {
 	SANDBOX_PARENT_FD = 13,  /* SEQPACKET to the accept loop */
 	SANDBOX_RULESET_FD = 14, /* Landlock's, until it is entered */
 	SANDBOX_WAKE_FD = 15,    /* wakes the queue, may be closed */
-	SANDBOX_FREE_FD = 16     /* the first that is free for others */
+	SANDBOX_TLS_FD = 16,     /* to tls, one for all sessions */
+	SANDBOX_FREE_FD = 17     /* the first that is free for others */
 };
 
 enum sandbox_program {
 	SANDBOX_SMTPD,
 	SANDBOX_DELIVER,
 	SANDBOX_PASS,
-	SANDBOX_CARRIER
+	SANDBOX_CARRIER,
+	SANDBOX_TLS
 };
 
 /* What came of it, for the log: "landlock=7 seccomp=yes". */

@@ -18,6 +18,7 @@
 struct call {
 	struct peer peer;
 	bool asks;
+	enum conf_service service;
 };
 
 /* --- the accept loop ---------------------------------------------------- */
@@ -66,7 +67,7 @@ int spare_start(struct spare *s, const struct conf *conf,
 	if (s->pid == 0) {
 		become_child(pair[1]);
 		serve(&talk);
-		_exit(0);
+		_exit((int)talk.tls);
 	}
 	err = errno;
 	close(pair[1]);
@@ -84,7 +85,8 @@ void spare_end(struct spare *s)
 	s->pid = 0;
 }
 
-int spare_give(struct spare *s, const struct peer *p, bool asks, int client)
+int spare_give(struct spare *s, const struct peer *p, bool asks,
+    enum conf_service service, int client)
 {
 	struct call call;
 	int rc;
@@ -92,6 +94,7 @@ int spare_give(struct spare *s, const struct peer *p, bool asks, int client)
 	memset(&call, 0, sizeof(call));
 	call.peer = *p;
 	call.asks = asks;
+	call.service = service;
 	rc = io_send_record(
 	    s->fd, str_at((const char *)&call, sizeof(call)), client);
 	if (rc < 0)
@@ -126,6 +129,7 @@ static int take(struct conversation *c)
 	c->peer = call.peer;
 	c->asks_parent = call.asks;
 	c->proxied = call.asks && call.peer.kind == PEER_INET;
+	c->service = call.service;
 	if (!call.asks)
 		close(SANDBOX_PARENT_FD);
 	return 0;

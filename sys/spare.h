@@ -20,7 +20,7 @@ struct spare {
 
 /*
  * Forks one; `serve` is called in it, with no descriptor of the loop's but
- * the fixed ones, and then it exits.  0 or -errno, logged.
+ * the fixed ones, and then it exits with an enum handoff_end.  0 or -errno, logged.
  */
 int spare_start(struct spare *s, const struct conf *conf,
     void (*serve)(struct conversation *c));
@@ -30,7 +30,8 @@ int spare_start(struct spare *s, const struct conf *conf,
  * local), or else is closed.  0, or -errno: it has died, or cannot be told;
  * then it is ended.
  */
-int spare_give(struct spare *s, const struct peer *p, bool asks, int client);
+int spare_give(struct spare *s, const struct peer *p, bool asks,
+    enum conf_service service, int client);
 
 /* Nobody comes any more; it ends by itself. */
 void spare_end(struct spare *s);

@@ -1,7 +1,7 @@
 /*
- * A deliver of our own.  A process waits in front of it with nothing but a
- * socket: it executes deliver when a request comes (one session), or again
- * when it has died (listener).  It ends with us.
+ * A deliver or a tls of our own.  A process waits in front of it with nothing
+ * but a socket: it executes the program when a request comes, or again when it
+ * has died (listener).  It ends with us.
  */
 #include "sys/starter.h"
 
@@ -60,7 +60,8 @@ static void arrange(int fd)
 	io_close_range(3, ~0u);
 }
 
-static void run(const char *path, const char *conf_path, const char *address)
+static void run(const char *event, const char *path, const char *conf_path,
+    const char *address)
 {
 	/* execv takes what it does not change without const. */
 	const char *argv[8] = { path };
@@ -78,7 +79,7 @@ static void run(const char *path, const char *conf_path, const char *address)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(path, (char *const *)(uintptr_t)argv);
-	log_errno("deliver-start", path, errno);
+	log_errno(event, path, errno);
 	_exit(75);
 }
 
@@ -93,7 +94,7 @@ static void wait_and_run(int fd, const char *path, const char *conf_path)
 		;
 	if (recv(0, &one, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
 		_exit(0);
-	run(path, conf_path, NULL);
+	run("deliver-start", path, conf_path, NULL);
 }
 
 int starter_on_demand(const char *conf_path)
@@ -167,7 +168,7 @@ static void keep(
 			pid = fork();
 		if (pid == 0) {
 			arrange(-1);
-			run(path, conf_path, address);
+			run("deliver-start", path, conf_path, address);
 		}
 		(void)ppoll(&p, 1, pid < 0 ? &pause : NULL, &while_waiting);
 		if (pid > 0 && waitpid(pid, NULL, WNOHANG) == pid) {
@@ -228,5 +229,66 @@ int starter_keep(const char *conf_path, const char *run_directory)
 	rc = wait_ready(text + 5);
 	if (rc < 0)
 		log_errno("deliver-start", text, -rc);
+	return rc;
+}
+
+/* --- tls ----------------------------------------------------------------- */
+
+/* Waits for work, has it done, and waits again: in its children are the
+ * libraries, and the keys. */
+static void serve_tls(int fd, const char *path, const char *conf_path)
+{
+	struct pollfd p = { .fd = 0, .events = POLLIN };
+	int status = 0;
+	sigset_t none;
+	char one;
+
+	arrange(fd);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (;;) {
+		pid_t pid;
+
+		if (poll(&p, 1, -1) < 0)
+			continue;
+		if (recv(0, &one, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+			_exit(0);
+		pid = fork();
+		if (pid == 0)
+			run("tls-start", path, conf_path, NULL);
+		while (
+		    pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		if (pid < 0 || status != 0)
+			(void)poll(NULL, 0, RESTART_S * 1000);
+	}
+}
+
+int starter_tls(const char *conf_path)
+{
+	char path[PATH_ROOM];
+	int pair[2], rc = starter_program("tls", path, sizeof(path));
+	pid_t pid;
+
+	if (rc == 0 && access(path, X_OK) != 0)
+		rc = -errno;
+	if (rc == 0 &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		rc = -errno;
+	if (rc < 0) {
+		log_errno("tls-start", path, -rc);
+		return rc;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		serve_tls(pair[1], path, conf_path);
+	}
+	rc = -errno;
+	close(pair[1]);
+	if (pid > 0)
+		return pair[0];
+	close(pair[0]);
+	log_errno("tls-start", "fork", -rc);
 	return rc;
 }

@@ -23,4 +23,12 @@ int starter_on_demand(const char *conf_path);
  */
 int starter_keep(const char *conf_path, const char *run_directory);
 
+/*
+ * Likewise a tls, for one session or for a listener: a socket on which it gets
+ * its work (sys/pair.h).  It is executed when there is some, and again when it
+ * has ended, for as long as anybody has the socket.  The descriptor or
+ * -errno, logged.
+ */
+int starter_tls(const char *conf_path);
+
 #endif

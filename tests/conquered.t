@@ -111,7 +111,7 @@ FORBIDDEN = '''
  fork vfork clone clone3 execve execveat ptrace kill tkill tgkill
  pidfd_open pidfd_getfd pidfd_send_signal process_vm_readv process_vm_writev
  process_madvise kcmp wait4 waitid
- socket socketpair bind listen accept accept4 connect sendto recvfrom sendmmsg
+ socket bind listen accept accept4 connect sendto recvfrom sendmmsg
  recvmmsg setsockopt getsockopt getsockname getpeername
  dup dup2 dup3 fcntl pipe pipe2 eventfd2 epoll_create1 epoll_ctl signalfd4
  timerfd_create inotify_init1 fanotify_init memfd_create memfd_secret

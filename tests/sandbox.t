@@ -10,7 +10,7 @@ use POSIX qw(setuid setgid);
 my $B = $ENV{B} || 'build';
 my $NOBODY = 65534;
 my @live = qw(probe-smtpd probe-landlock probe-deliver probe-ids probe-pass
-	probe-carrier sweep);
+	probe-carrier probe-tls sweep);
 my $dir = tempdir('postern-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $count = 0;
 

@@ -46,7 +46,7 @@ static const struct machine {
 };
 
 static const struct policy *const policies[] = { &policy_smtpd, &policy_deliver,
-	&policy_pass, &policy_carrier };
+	&policy_pass, &policy_carrier, &policy_tls };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

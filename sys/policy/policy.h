@@ -80,6 +80,6 @@ struct policy {
 };
 
 extern const struct policy policy_smtpd, policy_deliver, policy_pass,
-    policy_carrier;
+    policy_carrier, policy_tls;
 
 #endif

@@ -1,13 +1,14 @@
 /*
  * What a locked-in smtpd may ask of the kernel.  It holds the client's
- * connection, the queue directory, a connection to deliver and one to its
- * parent, and whatever it creates.  It can neither open what exists, nor
+ * connection, the queue directory, a connection to deliver, one to tls and
+ * one to its parent, and whatever it creates.  It can neither open what exists, nor
  * make a socket, a process or code.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "policy.h"
 #include "sys/sandbox.h"
@@ -37,8 +38,13 @@ static const struct policy_rule rules[] = {
 	/* Requests carry the message's descriptor; nobody else gets one. */
 	ALLOW("sendmsg", INT(0, SANDBOX_DELIVER_FD)),
 	ALLOW("sendmsg", INT(0, SANDBOX_PARENT_FD)),
+	ALLOW("sendmsg", INT(0, SANDBOX_TLS_FD)),
 	ALLOW("recvmsg", INT(0, SANDBOX_DELIVER_FD)),
 	ALLOW("recvmsg", INT(0, SANDBOX_PARENT_FD)),
+
+	/* What tls is to say in clear comes through a pair of our own, whose
+	 * other end it gets. */
+	ALLOW("socketpair", INT(0, AF_UNIX)),
 
 	/* A new file in the queue directory, never one that exists. */
 	ALLOW("openat", INT(0, SANDBOX_SPOOL_FD),

@@ -1,4 +1,5 @@
 """The cases of make bench."""
+import secure
 import session
 import submit
 from case import Case, Row, most, part, times
@@ -10,6 +11,7 @@ from postfix import Postfix
 OURS = (Glibc, Musl)
 ALL = OURS + (Postfix,)
 IDLE = 1000         # connections that wait
+IDLE_TLS = 200      # ... over TLS
 WORK = Load(sessions=20, messages=200)
 
 
@@ -87,6 +89,21 @@ CASES = (
     Case('idle', '%d idle connections, PSS of each' % IDLE, 'tmpfs', ALL, idle,
          (Row('idle', '', ' kB', most({Glibc.name: 64, Musl.name: 40})),),
          lambda point: {'processes': IDLE + 100}, once=True),
+    Case('tls', 'handshakes, STARTTLS, P-256', 'tmpfs', (Glibc, Postfix),
+         secure.handshakes,
+         (Row('rate', '', '/s', times(1), more=True),
+          Row('cpu', 'CPU of the server, per handshake', ' ms')),
+         lambda point: {'tls': True}),
+    Case('tls-bulk', '10 MiB over TLS, 4 at once', 'tmpfs', (Glibc, Postfix),
+         secure.bulk,
+         (Row('rate', '', ' MiB/s', times(0.9), more=True),
+          Row('cpu', 'CPU of the server, per message', ' ms')),
+         lambda point: {'tls': True}),
+    Case('tls-idle', '%d idle TLS connections, PSS of each' % IDLE_TLS,
+         'tmpfs', (Glibc, Postfix),
+         lambda server, scale, point: secure.idle(server, IDLE_TLS),
+         (Row('idle', '', ' kB', part(0.25)),),
+         lambda point: {'processes': IDLE_TLS + 100, 'tls': True}, once=True),
     Case('rest', 'all processes, PSS', 'tmpfs', ALL, rest, (
         Row('rest', 'just started', ' kB'),
         Row('used', 'at rest after 20 sessions at once', ' kB')), once=True),

@@ -32,6 +32,9 @@ class Ours(Server):
         # a limit per client would be the load's, which is one client
         self.conf = {'connection-limit': '4000', 'source-limit': '4000',
                      'message-size-limit': '64M'}
+        if self.tls:
+            self.conf.update({'tls-certificate': self.tls + '.pem',
+                              'tls-key': self.tls + '.key'})
         postern.BUILD = os.path.join(settings.BUILD, self.build)
         if self.front:
             self.p = getattr(fronts, self.front)(

@@ -33,6 +33,12 @@ smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 '''
 
+TLS = '''
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = %(dir)s/etc/chain
+smtpd_tls_loglevel = 0
+'''
+
 MASTER = '''
 127.0.0.1:%(port)d inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -55,6 +61,7 @@ local unix - n n - - local
 virtual unix - n n - - virtual
 lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
+tlsmgr unix - - n 1000? 1 tlsmgr
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 '''
@@ -73,6 +80,11 @@ class Postfix(Peer):
         main = MAIN % fill
         if self.processes:
             main += 'default_process_limit = %d\n' % self.processes
+        if self.tls:
+            with open(self.tls + '.key') as key, open(
+                    self.tls + '.pem') as chain:
+                self.write('etc/chain', key.read() + chain.read())
+            main += TLS % fill
         self.write('etc/main.cf', main)
         self.write('etc/master.cf', MASTER % fill)
         self.write('etc/users', ''.join('%s@here.example %s/\n' % (n, n)

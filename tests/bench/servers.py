@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import box
+import secure
 import settings
 import unpacked
 from arrivals import Arrivals
@@ -22,16 +23,19 @@ class Cannot(Exception):
 class Server:
     """under: where its files are.  users: names of its mailboxes; processes:
     how many connections at once it should be ready for, where that is a
-    matter of processes."""
+    matter of processes; tls: it has a certificate."""
     name = None
     packages = ()
     without_smtp = None     # why it cannot be sent anything over TCP
     known = ''              # what a reader of its figures should know
 
-    def __init__(self, under, users=None, processes=None, front=None):
+    def __init__(self, under, users=None, processes=None, front=None,
+                 tls=False):
         self.dir = os.path.join(under, self.name.replace(' ', '-'))
         self.users = users or ['u%d' % i for i in range(BOXES)]
         self.processes, self.front = processes, front
+        # a certificate and its key: .pem and .key
+        self.tls = secure.certificate(under) if tls else None
         self.unused = list(self.users)
         self.group = Group()
         self.port = free_port()

@@ -149,6 +149,31 @@ static void flush(struct run *r)
 	buf_clear(&r->session.out);
 }
 
+/* Refused, or done, and then nothing that was said before counts. */
+static void answer_starttls(struct run *r)
+{
+	const struct secured how = { STR("TLSv1.3"),
+		STR("TLS_AES_128_GCM_SHA256"), STR(""), STR("") };
+	struct session *s = &r->session;
+	size_t before = s->out.n;
+
+	MUST(!s->secured && session_input(s, STR("NOOP\r\n")) == 0);
+	if (s->junk % 2 == 0) {
+		enum session_state state = s->state;
+
+		session_tls_refuse(s);
+		MUST(s->state == state || s->phase == SESSION_CLOSED);
+		return;
+	}
+	session_tls_go(s);
+	MUST(str_starts(str_skip(buf_str(&s->out), before), STR("220 2.0.0 ")));
+	flush(r);
+	session_secured(s, &how);
+	MUST(s->state == SESSION_START && s->nhelo == 0 && s->nrcpt == 0 &&
+	     s->ngiven == 0 && s->mail.from.nlocal == 0 && !r->open &&
+	     s->phase == SESSION_COMMAND && s->out.n == 0);
+}
+
 /* Hands everything from `from` to `to` in, as a driver does. */
 static size_t digest(struct run *r, const char *p, size_t from, size_t to)
 {
@@ -158,6 +183,8 @@ static size_t digest(struct run *r, const char *p, size_t from, size_t to)
 		used = session_input(&r->session, str_at(p + from, to - from));
 		MUST(used <= to - from);
 		from += used;
+		if (r->session.phase == SESSION_TLS)
+			answer_starttls(r);
 		flush(r);
 	} while (used > 0 && r->session.phase != SESSION_CLOSED);
 	return from;
@@ -171,6 +198,7 @@ static void play(struct run *r, bool local, struct str in, size_t cut)
 		.size_limit_bytes = 4096,
 		.rcpt_limit = 100,
 		.piped = true,
+		.starttls = true,
 		.local = local,
 		.inside = local,
 	};

@@ -253,6 +253,9 @@ class Postern:
         os.mkdir(self.path('libexec'))
         for name in ('smtpd', 'deliver'):
             shutil.copy(os.path.join(BUILD, name), self.path('libexec', name))
+        if os.path.exists(os.path.join(BUILD, 'tls')):  # not the static one
+            shutil.copy(os.path.join(BUILD, 'tls'),
+                        self.path('libexec', 'tls'))
         # not beside smtpd, which would start it
         os.mkdir(self.path('aside'))
         if os.path.exists(os.path.join(BUILD, 'queue')): # no static one
@@ -260,6 +263,7 @@ class Postern:
                         self.path('aside', 'queue'))
         self.smtpd = self.path('libexec', 'smtpd')
         self.deliver = self.path('libexec', 'deliver')
+        self.tls = self.path('libexec', 'tls')
         self.queue = self.path('aside', 'queue')
 
     def uid(self, name):

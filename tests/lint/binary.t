@@ -22,25 +22,28 @@ links() {
 		readelf -d "$B/$p" | grep NEEDED | grep -v '\[libc\.so\.6\]'
 		nm -Du "$B/$p" | grep -wE 'system|popen|dlopen|execl[pe]?|execvp'
 	done
-	nm -Du "$B/queue" | grep -wE 'system|popen|dlopen|exec[lv][pe]*'
+	for p in queue tls; do
+		nm -Du "$B/$p" |
+			grep -wE 'system|popen|dlopen|exec[lv][pe]*'
+	done
 
 	:
 }
 
-# Nothing is executed but deliver and queue by smtpd, in processes that hear no
-# stranger, the programs beside it by sendmail, and what postern asks
+# Nothing is executed but deliver, tls and queue by smtpd, in processes that
+# hear no stranger, the programs beside it by sendmail, and what postern asks
 # (sys/asking.c); without a shell or a search for them.
 executes() {
 	nm -A -u "$B"/*.o "$B"/libsys.a "$B"/libmail.a 2>/dev/null |
 		grep -E ' U (f?exec[a-z]*|posix_spawnp?|v?fork|_Fork)$' |
 		grep -vE '(starter|runner|beside|asking)\.o: +U (execv|fork)$' |
-		grep -vE '(pool|mbox|crew)\.o: +U fork$|spare\.o: +U _Fork$'
-	nm -Du "$B/deliver" "$B/queue" | grep -E ' (f?exec|posix_spawn)'
+		grep -vE '(pool|mbox|crew|hands)\.o: +U fork$|spare\.o: +U _Fork$'
+	nm -Du "$B/deliver" "$B/queue" "$B/tls" | grep -E ' (f?exec|posix_spawn)'
 	:
 }
 
 hardened() {
-	for p in smtpd deliver queue sendmail postern; do
+	for p in smtpd deliver queue sendmail postern tls; do
 		readelf -h "$B/$p" | grep -q 'Type:.*DYN' || echo "$p: no PIE"
 		readelf -d "$B/$p" | grep -q BIND_NOW || echo "$p: lazy binding"
 		readelf -lW "$B/$p" | grep -q GNU_RELRO || echo "$p: no RELRO"
@@ -71,7 +74,7 @@ reproducible() {
 	for n in one two; do
 		make -s -j"$jobs" B="$B/lint/$n" all || echo "$n: not built"
 	done
-	for p in smtpd deliver queue sendmail postern; do
+	for p in smtpd deliver queue sendmail postern tls; do
 		cmp "$B/lint/one/$p" "$B/lint/two/$p"
 	done
 	rm -rf "$B/lint/two"
@@ -80,7 +83,7 @@ reproducible() {
 
 silent 'mail/ is pure' pure
 silent 'the programs link libc only' links
-silent 'nothing is executed but deliver and queue' executes
+silent 'nothing is executed but deliver, tls and queue' executes
 silent 'the programs are hardened' hardened
 silent 'the static programs stand alone' static
 silent 'the build is reproducible' reproducible

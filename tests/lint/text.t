@@ -42,7 +42,7 @@ confined() {
 			xargs grep -nE "#[[:space:]]*include[[:space:]]*<$header" |
 			grep -vE "^($home):"
 	done <<-EOT
-		openssl/ tls\.c|sys/tls-client\.c
+		openssl/ sys/tls-(client|server|certs)\.c
 		unbound\.h sys/unbound\.c
 		systemd/ queue\.c|sys/journal\.c
 		seccomp\.h sys/policy/[a-z-]*\.[ch]

@@ -155,6 +155,9 @@ PROBE(make_inet, socket(AF_INET, SOCK_STREAM, 0))
 PROBE(make_unix, socket(AF_UNIX, SOCK_STREAM, 0))
 PROBE(make_udp, socket(AF_INET, SOCK_DGRAM, 0))
 PROBE(make_pair, socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){ 0, 0 }))
+#ifndef SYS_socketcall
+PROBE(make_other_pair, socketpair(AF_INET, SOCK_STREAM, 0, (int[2]){ 0, 0 }))
+#endif
 PROBE(connects, connect(0, &(struct sockaddr){ .sa_family = AF_UNSPEC },
 		    sizeof(struct sockaddr)))
 PROBE(binds, bind(0, &(struct sockaddr){ .sa_family = AF_UNIX }, 2))
@@ -275,7 +278,10 @@ static const struct probe probes[] = {
 	{ "socket of AF_INET", make_inet, KILLED },
 	{ "socket for UDP", make_udp, KILLED },
 	{ "socket of AF_UNIX", make_unix, KILLED },
-	{ "socketpair", make_pair, KILLED },
+	{ "a pair of its own, for tls", make_pair, OK },
+#ifndef SYS_socketcall
+	{ "socketpair of another family", make_other_pair, KILLED },
+#endif
 	{ "connect elsewhere", connects, KILLED },
 	{ "bind", binds, KILLED },
 	{ "listen", listens, KILLED },

@@ -27,6 +27,8 @@ static struct subject {
 	    pass_otherwise, -1 },
 	{ "carrier", SANDBOX_CARRIER, SANDBOX_ROWS(carrier),
 	    COUNT(SANDBOX_ROWS(carrier)), carrier_otherwise, -1 },
+	{ "tls", SANDBOX_TLS, SANDBOX_ROWS(tls), COUNT(SANDBOX_ROWS(tls)),
+	    tls_otherwise, -1 },
 };
 
 static const struct subject *subject;

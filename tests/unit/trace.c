@@ -233,6 +233,26 @@ static void withs(void)
 	}
 }
 
+/* RFC 5321 4.4: behind the for-clause, RFC 8314 7.4. */
+static void ciphers(void)
+{
+	char room[2000];
+	struct buf b = BUF(room);
+	struct trace t = sample();
+
+	t.esmtp = t.tls = true;
+	t.cipher = STR("TLS_AES_128_GCM_SHA256");
+	trace_received(&b, &t);
+	if (!tap_ok(
+		contains(buf_str(&b), STR("\n\ttls TLS_AES_128_GCM_SHA256; ")),
+		"the cipher suite ends the clauses"))
+		tap_show("field", buf_str(&b));
+	buf_clear(&b);
+	t.cipher = STR("");
+	trace_received(&b, &t);
+	tap_ok(!contains(buf_str(&b), STR("tls ")), "none without one");
+}
+
 static void fors(void)
 {
 	char room[2000];
@@ -368,6 +388,7 @@ int main(void)
 	days();
 	froms();
 	withs();
+	ciphers();
 	fors();
 	whole();
 	hostile();

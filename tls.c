@@ -1,0 +1,134 @@
+/*
+ * tls: the only holder of the keys of our certificates.  smtpd hands it a
+ * client's connection and gets back what he says in clear (mail/secured.h):
+ * so what parses mail never holds a key, and what holds it knows no mail.
+ *
+ * This process reads the certificates and hears no stranger; its workers
+ * (sys/relay.h) hear them and can open nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "sys/hands.h"
+#include "sys/log.h"
+#include "sys/sandbox.h"
+
+enum { WHY_MAX = 256 };
+
+static int usage(void)
+{
+	fputs("usage: tls [-C conf] [-l unix:PATH]\n", stderr);
+	return EX_USAGE;
+}
+
+/* smtpd sends there, and nobody else but root. */
+static void give_to_smtpd(const char *path)
+{
+	const struct passwd *pw = geteuid() == 0 ? getpwnam("_postern") : NULL;
+
+	if (pw && lchown(path, pw->pw_uid, (gid_t)-1) != 0)
+		log_errno("listen", path, errno);
+}
+
+static int add_listener(struct listeners *l, const char *address)
+{
+	char text[WHY_MAX];
+	struct buf why = BUF(text);
+
+	if (!str_starts(str_of(address), STR("unix:/"))) {
+		fprintf(stderr, "tls: -l %s: unix:/PATH is needed\n", address);
+		return EX_USAGE;
+	}
+	if (listen_add(l, address, SOCK_DGRAM, 0600, &why) < 0) {
+		fprintf(
+		    stderr, "tls: -l %s: %.*s\n", address, (int)why.n, why.p);
+		return EX_OSERR;
+	}
+	give_to_smtpd(address + 5);
+	return 0;
+}
+
+/* What starter_tls has made: our work comes on standard input. */
+static bool take_standard_input(struct listeners *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t size = sizeof(ss), n = sizeof(int);
+	int type = 0;
+
+	if (getsockopt(0, SOL_SOCKET, SO_TYPE, &type, &n) != 0 ||
+	    type != SOCK_SEQPACKET ||
+	    getsockname(0, (struct sockaddr *)&ss, &size) != 0 ||
+	    ss.ss_family != AF_UNIX)
+		return false;
+	l->v[0].fd = fcntl(0, F_DUPFD_CLOEXEC, SANDBOX_FREE_FD);
+	l->type = type;
+	l->n = 1;
+	return l->v[0].fd >= 0;
+}
+
+static void fill_standard_fds(void)
+{
+	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
+	       fcntl(0, F_GETFD) < 0)
+		if (open("/dev/null", O_RDWR) < 0)
+			_exit(EX_OSERR);
+}
+
+/* A socket at 0, 1 or 2 would keep it from ending. */
+static void leave_standard_fds(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	for (int i = 0; i <= 2 && null >= 0; i++)
+		if (i == 0 || (fstat(i, &st) == 0 && S_ISSOCK(st.st_mode) &&
+				  log_fd() != i))
+			(void)dup2(null, i);
+	if (null > 2)
+		close(null);
+}
+
+/* Nobody looks into a process that has keys. */
+static void keep_secrets(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static struct listeners listeners = { .type = SOCK_DGRAM };
+	static struct reload conf;
+	struct hands h = { .conf = &conf, .from = &listeners };
+	int c, rc;
+
+	fill_standard_fds();
+	umask(077);
+	keep_secrets();
+	log_open("tls", SANDBOX_LOG_FD);
+	rc = listen_inherit(&listeners) < 0 ? EX_OSERR : 0;
+	while (rc == 0 && (c = getopt(argc, argv, "C:l:")) != -1)
+		if (c == 'C')
+			conf.path = optarg;
+		else
+			rc = c == 'l' ? add_listener(&listeners, optarg)
+				      : usage();
+	if (rc != 0)
+		return rc;
+	h.transient = listeners.activated || listeners.n == 0;
+	if (optind < argc ||
+	    (listeners.n == 0 && !take_standard_input(&listeners)))
+		return usage();
+	leave_standard_fds();
+	return hands_run(&h) < 0 ? EX_OSERR : EX_OK;
+}
