@@ -95,7 +95,8 @@ class Provider:
                 f.write(text)
         self.sasl = d + '/auth'
         self.auth = world.Process(self.hosts, 'isp', [
-            '/usr/sbin/dovecot', '-F', '-c', d + '/conf'], d + '/console')
+            '/usr/sbin/dovecot', '-F', '-c', d + '/conf'],
+            d + '/console', d)
         assert until(lambda: os.path.exists(self.sasl)), 'no dovecot'
 
     def end(self):
