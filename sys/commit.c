@@ -8,6 +8,7 @@
 
 #include "mail/trace.h"
 #include "sys/failure.h"
+#include "sys/home.h"
 #include "sys/lmtp.h"
 #include "sys/log.h"
 #include "sys/share.h"
@@ -51,12 +52,37 @@ static int assume(const struct commit *c, const struct copy *copy)
 	return rc;
 }
 
+/* As the user: his home is as it was when the plan was made. */
+static int check_home(const struct copy *copy)
+{
+	int rc = copy->box.home.n > 0 ? home_recheck(copy->box.home) : 0;
+
+	if (rc < 0)
+		log_errno("forward", copy->box.home.p, -rc);
+	return rc == HOME_CHANGED ? -ECANCELED : rc;
+}
+
+/* Before something that is not done as the user. */
+static int check_home_apart(const struct commit *c, const struct copy *copy)
+{
+	int rc = copy->box.home.n > 0 ? assume(c, copy) : 0;
+
+	if (rc == 0)
+		rc = check_home(copy);
+	if (copy->box.home.n > 0 &&
+	    identity_assume(c->self, c->self->uid, c->self->gid) < 0)
+		return -EPERM;
+	return rc;
+}
+
 static int write_maildir(
     const struct commit *c, struct copy *copy, struct str head)
 {
 	struct maildir *m = &copy->maildir;
 	int rc = assume(c, copy);
 
+	if (rc == 0)
+		rc = check_home(copy);
 	if (rc == 0)
 		rc = maildir_open(m, copy->box.path.p, copy->box.uid,
 		    copy->box.kind == BOX_WALKED);
@@ -90,7 +116,7 @@ static int write_copy(
 	int rc;
 
 	if (copy->box.kind == BOX_LMTP)
-		return 0;
+		return check_home_apart(c, copy);
 	trace_return_path(&head, sender_of(c, copy));
 	trace_delivered_to(&head, copy->address);
 	if (head.full)
@@ -100,7 +126,8 @@ static int write_copy(
 		return rc;
 	if (is_maildir(copy))
 		return write_maildir(c, copy, buf_str(&head));
-	return append_mbox(c, copy, buf_str(&head), nmbox);
+	rc = check_home_apart(c, copy);
+	return rc < 0 ? rc : append_mbox(c, copy, buf_str(&head), nmbox);
 }
 
 /* Nothing is left of what can be taken back. */
@@ -131,6 +158,7 @@ static int write_all(const struct commit *c, struct job *j)
 			maildir_push(&j->copy[i].maildir);
 		if (rc < 0) {
 			j->copy[i].outcome = failure_verdict(rc);
+			j->changed = rc == -ECANCELED;
 			return rc;
 		}
 	}

@@ -105,6 +105,7 @@ struct conf {
 	struct conf_trust trusted_users;
 	const char *sender_map; /* NULL: none */
 	struct conf_rate submission_rate;
+	bool forward;               /* follow ~/.forward */
 	/* mail for other hosts */
 	struct conf_hops smarthost;
 	struct conf_routes routes;

@@ -87,6 +87,11 @@ static void put_box(struct buf *b, const struct box *box)
 		buf_putz(b, ", as uid ");
 		buf_u64(b, box->uid);
 	}
+	if (box->home.n > 0) {
+		buf_putz(b, ", unless ");
+		escape_put(b, box->home, true);
+		buf_putz(b, "/.forward says otherwise");
+	}
 	if (box->owner.n > 0) {
 		buf_putz(b, ", reverse-path ");
 		escape_put(b, box->owner, true);

@@ -49,6 +49,7 @@ static void lost(struct poller *p, unsigned i)
 	log_note(LOGL_ERR, "worker-lost", "lookup");
 	poller_unwatch(p, l->w.fd);
 	pool_kill(&l->w);
+	homer_excuse(p, i);
 	l->busy = false;
 	if (waits && p->conn[c].turn == l->turn &&
 	    p->conn[c].state == CONN_LOOKUP)
@@ -106,6 +107,11 @@ void looker_event(struct poller *p, unsigned i)
 		close(fd);
 	if (n <= 0 || !l->busy) {
 		lost(p, i);
+		return;
+	}
+	if (text[0] == 'n') {
+		if (homer_ask(p, i, buf_str(&b)) < 0)
+			lost(p, i);
 		return;
 	}
 	l->busy = false;

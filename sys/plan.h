@@ -34,6 +34,9 @@ struct box {
 	/* Reverse-path in the place of the sender's, unless that is the null
 	 * one; empty: none.  (The owner of a list.) */
 	struct str owner;
+	/* The user's home, which held no .forward when it was looked at;
+	 * empty: none is to be looked for. */
+	struct str home;
 };
 
 struct plan {

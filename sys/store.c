@@ -56,7 +56,7 @@ static int answer(int sock, const struct job *j)
 {
 	char text[REQUEST_MAX];
 	struct buf b = BUF(text);
-	int rc = 0;
+	int rc = j->changed ? io_send_record(sock, STR("f"), -1) : 0;
 
 	for (unsigned i = 0; i < j->nrcpts && rc == 0; i++) {
 		struct verdict v = job_verdict(j, i);
