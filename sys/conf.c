@@ -237,6 +237,8 @@ static const struct key keys[] = {
 	{ "command-timeout",	take_duration,	AT(command_timeout_s), 1, 86400, false },
 	{ "minimum-uid",	take_count,	AT(minimum_uid), 1, 1u << 30, false },
 	{ "forward",		conf_take_switch, AT(forward), 0, 0, false },
+	{ "commands",		conf_take_switch, AT(commands), 0, 0, false },
+	{ "command-user",	conf_take_user,	AT(command_user), 0, 0, false },
 	{ "smarthost",		conf_take_hops,	AT(smarthost), 0, 0, false },
 	{ "route",		conf_take_route, AT(routes), 0, 0, true },
 	{ "masquerade",		conf_take_masquerade, AT(masquerades), 0, 0, true },

@@ -210,6 +210,31 @@ static void add_include(
 	room->n = mark;
 }
 
+/* The file is the administrator's, and so is the choice of the user. */
+static void add_command(
+    struct state *s, struct str line, const struct chain *up)
+{
+	const struct conf *conf = s->x->conf;
+	const struct identity *self = s->x->self;
+	char text[ALIAS_TARGET_MAX + 1];
+	struct buf b = BUF(text);
+	struct box box = {
+		.kind = BOX_COMMAND, .uid = self->uid, .gid = self->gid
+	};
+
+	if (!conf->commands || !conf->command_user) {
+		alias_fault(s, line,
+		    conf->commands ? "no command-user is configured"
+				   : "commands are not enabled");
+		return;
+	}
+	buf_putc(&b, '|');
+	buf_put(&b, line);
+	box.user = str_of(conf->command_user);
+	box.path = buf_str(&b);
+	expand_box(s, &box, up);
+}
+
 void expand_target(
     struct state *s, const struct alias_target *t, const struct chain *up)
 {
@@ -218,9 +243,8 @@ void expand_target(
 			alias_loop(s, t->text, "too many addresses");
 		return;
 	}
-	if (up->person &&
-	    (t->kind == ALIAS_INCLUDE || t->kind == ALIAS_COMMAND)) {
-		follow_fault(s, t->text, "not enabled", up->person);
+	if (up->person && t->kind == ALIAS_INCLUDE) {
+		follow_fault(s, t->text, "nothing is included", up->person);
 		return;
 	}
 	switch (t->kind) {
@@ -238,12 +262,16 @@ void expand_target(
 		add_include(s, t->text, up);
 		break;
 	case ALIAS_FILE:
-	case ALIAS_COMMAND:
-		if (up->person && t->kind == ALIAS_FILE)
+		if (up->person)
 			follow_file(s, t->text, up);
 		else
-			alias_fault(
-			    s, t->text, "commands and files are not enabled");
+			alias_fault(s, t->text, "files are not enabled");
+		break;
+	case ALIAS_COMMAND:
+		if (up->person)
+			follow_command(s, t->text, up);
+		else
+			add_command(s, t->text, up);
 		break;
 	}
 }

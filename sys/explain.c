@@ -77,13 +77,14 @@ static void put_box(struct buf *b, const struct box *box)
 		[BOX_WALKED] = "maildir ",
 		[BOX_MBOX] = "mbox ",
 		[BOX_LMTP] = "lmtp ",
+		[BOX_COMMAND] = "command ",
 	};
 
 	escape_put(b, box->user, true);
 	buf_putz(b, ": ");
 	buf_putz(b, kinds[box->kind]);
 	escape_put(b, box->path, true);
-	if (box->kind != BOX_LMTP) {
+	if (box->kind != BOX_LMTP && box->kind != BOX_COMMAND) {
 		buf_putz(b, ", as uid ");
 		buf_u64(b, box->uid);
 	}

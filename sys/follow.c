@@ -48,6 +48,27 @@ void follow_file(struct state *s, struct str path, const struct chain *up)
 	expand_box(s, &box, up);
 }
 
+/* To be run as the user, who must be one of the system: a name of a file of
+ * users says nothing to others. */
+void follow_command(struct state *s, struct str line, const struct chain *up)
+{
+	const struct user *person = up->person;
+	char text[ALIAS_TARGET_MAX + 1];
+	struct buf b = BUF(text);
+	struct box box = person->box;
+
+	if (!s->x->conf->commands || person->borrowed) {
+		follow_fault(s, line, "commands are not enabled", person);
+		return;
+	}
+	buf_putc(&b, '|');
+	buf_put(&b, line);
+	box.kind = BOX_COMMAND;
+	box.path = buf_str(&b);
+	box.home = STR("");
+	expand_box(s, &box, up);
+}
+
 /* What the file says; nothing at all is as if there were none. */
 static void follow(struct state *s, const struct user *person, struct str text,
     const struct chain *up)

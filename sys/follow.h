@@ -31,8 +31,9 @@ struct chain {
 void follow_person(
     struct state *s, const struct user *user, const struct chain *up);
 
-/* A target of the .forward we are in: a path; a fault, logged. */
+/* A target of the .forward we are in: a path, a command; a fault, logged. */
 void follow_file(struct state *s, struct str path, const struct chain *up);
+void follow_command(struct state *s, struct str line, const struct chain *up);
 void follow_fault(struct state *s, struct str what, const char *error,
     const struct user *person);
 

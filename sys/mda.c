@@ -299,6 +299,7 @@ int mda_deliver(struct reload *conf, struct store *s, const char *sender,
 		return complain(EX_TEMPFAIL, conf_path(conf->path),
 		    "the configuration is broken");
 	s->hostname = conf->now->hostname;
+	s->run_directory = conf->now->run_directory;
 	s->minimum_uid = conf->now->minimum_uid;
 	rc = read_message(&m);
 	if (rc == 0)

@@ -11,6 +11,7 @@
 struct store {
 	const struct identity *self;
 	struct str hostname;
+	const char *run_directory;
 	uint32_t minimum_uid;
 	gid_t mail_gid;
 	int slot;        /* of sys/share.h; SHARE_NONE */

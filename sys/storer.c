@@ -20,6 +20,7 @@ static void serve(int sock, const void *arg)
 	struct store s = p->store;
 
 	s.hostname = p->conf->now->hostname;
+	s.run_directory = p->conf->now->run_directory;
 	store_serve(sock, &s);
 }
 

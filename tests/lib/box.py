@@ -22,6 +22,7 @@ USERS = {
     '_postern': (20100, '/usr/sbin/nologin'),
     '_postern-deliver': (20101, '/usr/sbin/nologin'),
     '_postern-queue': (20102, '/usr/sbin/nologin'),
+    '_postern-command': (20103, '/usr/sbin/nologin'),
     'alice': (20001, '/bin/sh'),
     'bob': (20002, '/bin/sh'),
     'carol': (20003, '/bin/sh'),
