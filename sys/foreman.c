@@ -90,9 +90,8 @@ static bool is_message(int fd, const struct errand *r)
 		return true;
 	flags = fcntl(fd, F_GETFL);
 	return flags >= 0 && (flags & O_PATH) == 0 &&
-	       (flags & O_ACCMODE) != O_WRONLY &&
-	       fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       (uint64_t)st.st_size >= r->start &&
+	       (flags & O_ACCMODE) != O_WRONLY && fstat(fd, &st) == 0 &&
+	       S_ISREG(st.st_mode) && (uint64_t)st.st_size >= r->start &&
 	       (uint64_t)st.st_size - r->start >= r->size;
 }
 

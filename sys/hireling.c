@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
@@ -67,17 +68,20 @@ __attribute__((noreturn)) static void give_up(const char *what, int rc)
 	_exit(EX_TEMPFAIL);
 }
 
-static void limit(int resource, rlim_t most)
+/* By the system call: its numbers have another type in each C library. */
+static void limit(int resource, uint64_t most)
 {
-	struct rlimit r;
+	struct {
+		uint64_t soft, hard;
+	} l;
 
-	if (getrlimit(resource, &r) != 0)
-		give_up("getrlimit", -errno);
-	if (r.rlim_max > most)
-		r.rlim_max = most;
-	r.rlim_cur = r.rlim_max;
-	if (setrlimit(resource, &r) != 0)
-		give_up("setrlimit", -errno);
+	if (syscall(SYS_prlimit64, 0, resource, NULL, &l) != 0)
+		give_up("its limits", -errno);
+	if (l.hard > most)
+		l.hard = most;
+	l.soft = l.hard;
+	if (syscall(SYS_prlimit64, 0, resource, &l, NULL) != 0)
+		give_up("its limits", -errno);
 }
 
 static void plain_signals(void)
