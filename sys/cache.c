@@ -10,7 +10,7 @@ enum {
 	ENTRIES = 1024,
 	KEY_MAX = 400, /* flags, local part (64), domain (255) */
 	PLAN_KEPT_MAX = 624,
-	LIFE_MS = 5000,
+	LIFE_MS = 1000,
 	FILES = 2
 };
 

@@ -1,7 +1,8 @@
 /*
  * Plans that were found a moment ago, so that a busy mailbox is not looked up
- * for every message.  Only good news is remembered, for five seconds, and
- * only while the files it came from stay as they were.
+ * for every message.  Only good news is remembered, for a second, and only
+ * while the files it came from stay as they were; a home is looked at again
+ * when the mail is stored.
  */
 #ifndef SYS_CACHE_H
 #define SYS_CACHE_H

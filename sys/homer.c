@@ -27,11 +27,12 @@ void homer_start(struct poller *p)
 		p->homer[i].w.fd = p->homer[i].looker = -1;
 }
 
-/* A lookup worker that does not take it has ended, which is heard elsewhere. */
+/* A lookup worker that cannot be told would wait. */
 static void tell(struct poller *p, int looker, struct str answer)
 {
-	if (looker >= 0)
-		(void)io_send_record(p->looker[looker].w.fd, answer, -1);
+	if (looker >= 0 &&
+	    io_send_record(p->looker[looker].w.fd, answer, -1) < 0)
+		looker_lost(p, (unsigned)looker);
 }
 
 static void tell_later(struct poller *p, int looker, struct str why)

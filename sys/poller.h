@@ -181,6 +181,7 @@ int looker_start(struct poller *p); /* before the lock-down */
 /* Asks for connection c.  0, or -EAGAIN: nobody is free. */
 int looker_ask(struct poller *p, unsigned c, struct str question);
 void looker_event(struct poller *p, unsigned i);
+void looker_lost(struct poller *p, unsigned i); /* ends it */
 void looker_clock(struct poller *p);
 int64_t looker_next_ms(const struct poller *p); /* the next deadline */
 bool looker_stuck(const struct poller *p);      /* nobody will be free soon */

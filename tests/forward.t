@@ -8,6 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import box
+import qfile
 import tap
 from postern import Postern, until
 from request import Deliver, forwarded
@@ -467,6 +468,47 @@ def an_ordinary_users_own():
     assert until(lambda: r.fate('alice') == 'F')
     forward('lists/')
     assert r.deliver(['alice']) == 'D' and count('alice', 'lists') == 1
+
+
+# --- with smtpd and the queue -----------------------------------------------------
+
+def whole_way():
+    """A copy here, the rest in the queue, and a word in it that stops a loop
+    over hosts of others."""
+    p, d, r = start()
+    forward('\\alice, a@away.example')
+    p.start()
+
+    def send(to=('alice@here.example',), content=b'Subject: x\r\n\r\nx\r\n',
+             helo='client.example', local=False):
+        c = p.local_client() if local else p.client()
+        c.hello(helo)
+        return c.mail(to, content=content)
+
+    assert send()[0] == 250
+    q, = qfile.take(p)
+    assert {x.address: x.status for x in q.rcpts} == {
+        'alice@here.example': 'D', 'a@away.example': 'N'}
+    assert q.content.startswith(b'Delivered-To: alice@here.example\n'
+                                b'Received: '), q.content
+    assert got() == {'alice': 1}
+    back = q.content.replace(b'\n', b'\r\n')
+    forward('a@away.example')
+    for to in 'alice@here.example', 'ALICE@here.example':
+        code, text = send((to,), back)
+        assert code == 554 and text[0].startswith('5.4.6'), (code, text)
+    # another address of his is not the same one
+    assert send(('alice+x@here.example',), back)[0] == 250
+    q, = qfile.take(p)
+    assert q.content.count(b'Delivered-To: ') == 2
+    # others of the same message are told nothing
+    assert send(('alice@here.example', 'bob@here.example'))[0] == 250
+    q, = qfile.take(p)
+    assert b'Delivered-To' not in q.content
+    # the queue brings what has been here before
+    assert send(content=back, helo='queue.localhost', local=True
+                )[0] == 250
+    assert qfile.take(p)
 
 
 # --- from the command line --------------------------------------------------------
