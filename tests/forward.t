@@ -412,7 +412,7 @@ def lost_while_it_looks():
     pid, = d.homers()
     os.kill(pid, signal.SIGSTOP)
     q = d.requests()
-    r.send(b'L0\0bob\0here.example\0')
+    r.send(b'L0\0bob\0here.example\0\0')
     for _ in range(100):    # the question is with it by now
         q.user(0)
     os.kill(pid, signal.SIGKILL)
@@ -475,7 +475,7 @@ def an_ordinary_users_own():
 def whole_way():
     """A copy here, the rest in the queue, and a word in it that stops a loop
     over hosts of others."""
-    p, d, r = start()
+    p, d, r = start({'srs': 'off'})
     forward('\\alice, a@away.example')
     p.start()
 
@@ -505,6 +505,12 @@ def whole_way():
     assert send(('alice@here.example', 'bob@here.example'))[0] == 250
     q, = qfile.take(p)
     assert b'Delivered-To' not in q.content
+    # as an alias does: a foreign sender is rewritten
+    p.configure({'srs': 'on'})
+    forward('a@away.example')
+    assert send()[0] == 250
+    q, = qfile.take(p)
+    assert q.sender.startswith('SRS0='), q.sender
     # the queue brings what has been here before
     assert send(content=back, helo='queue.localhost', local=True
                 )[0] == 250
