@@ -118,6 +118,8 @@ static int hear(int fd, struct buf *answer)
 	if (rc < 0)
 		return rc;
 	n = io_recv_record(fd, answer, &passed, 0);
+	if (n == -ENOMEM) /* what it says may have been done */
+		n = io_recv_record(fd, answer, &passed, 0);
 	if (passed >= 0)
 		close(passed);
 	return n > 0 ? 0 : -EPIPE;
