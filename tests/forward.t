@@ -1,9 +1,13 @@
 #!/usr/bin/python3
 """~/.forward: where it leads, what it may not do, and that nothing is lost."""
+import collections
 import os
 import pwd
+import re
 import shutil
+import signal
 import stat
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
@@ -388,7 +392,6 @@ def changes():
 
 def a_home_that_hangs():
     """The look is given up; he is left alone for a while, others are not."""
-    import signal
     p, d, r = start()
     forward('carol', 'bob')
     assert r.fate('alice') == 'D'
@@ -406,7 +409,6 @@ def a_home_that_hangs():
 
 def lost_while_it_looks():
     """A worker that dies costs one answer."""
-    import signal
     p, d, r = start()
     assert r.fate('alice') == 'D'
     pid, = d.homers()
@@ -418,6 +420,78 @@ def lost_while_it_looks():
     os.kill(pid, signal.SIGKILL)
     assert r.receive('l')[0] == 'L'
     assert r.fate('bob') == 'D'
+
+
+def nothing_is_executed():
+    """What a .forward says is read by a process that is the user for good, and
+    no program is ever started."""
+    if subprocess.run(['strace', '-V'], stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL).returncode:
+        raise tap.Skip('no strace')
+    p, d, r = start(aliases='prog: "|/bin/true"\n')
+    trace = p.path('trace')
+    s = subprocess.Popen(
+        ['strace', '-f', '-qq', '-o', trace, '-p', str(d.proc.pid), '-e',
+         'trace=execve,execveat,openat,setresuid,setresgid,setgroups,capset,'
+         'read,pread64'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert until(lambda: tracer(d.proc.pid) == s.pid)
+    for text in 'bob', '|/bin/true', '"|/bin/sh -c true"', ':include:/bin/sh':
+        forward(text)
+        r.fate('alice')
+    r.fate('prog')
+    unforward()
+    assert r.deliver(['alice']) == 'D'
+    s.send_signal(signal.SIGINT)
+    s.wait()
+    with open(trace) as f:
+        lines = [line.split(None, 1) for line in f]
+    assert not [x for _, x in lines if x.startswith('exec')]
+    readers = {pid for pid, x in lines
+               if x.startswith('openat') and '".forward"' in x}
+    assert readers
+    for pid in readers:
+        calls = [x.split('(')[0] for n, x in lines if n == pid]
+        at = min(i for i, (n, x) in enumerate(
+            [y for y in lines if y[0] == pid]) if '".forward"' in x)
+        before = [x for n, x in lines if n == pid][:at]
+        for call in ('setgroups(0', 'setresgid(20001, 20001, 20001) ',
+                     'setresuid(20001, 20001, 20001) ', 'capset('):
+            assert any(x.startswith(call) for x in before), (call, before)
+        assert 'pread64' in calls[at:]
+
+
+def tracer(pid):
+    with open('/proc/%d/status' % pid) as f:
+        return int(re.search(r'TracerPid:\t(\d+)', f.read())[1])
+
+
+def one_call_more():
+    """A user without the file costs one system call, and no process."""
+    if subprocess.run(['strace', '-V'], stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL).returncode:
+        raise tap.Skip('no strace')
+    counts = []
+    for mode in 'on', 'off':
+        p, d, r = start({'forward': mode})
+        assert r.deliver(['alice']) == 'D'
+        pid, = d.workers(True)
+        trace = p.path('trace')
+        s = subprocess.Popen(['strace', '-qq', '-o', trace, '-p', str(pid)],
+                             stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        assert until(lambda: tracer(pid) == s.pid)
+        assert r.deliver(['alice']) == 'D'
+        s.send_signal(signal.SIGINT)
+        s.wait()
+        with open(trace) as f:
+            counts.append([line.split('(')[0] for line in f])
+        # the tracer comes and goes in the middle of these
+        counts[-1] = [c for c in counts[-1]
+                      if c not in ('recvmsg', 'close', 'restart_syscall')]
+    with_it, without = map(collections.Counter, counts)
+    more, less = with_it - without, without - with_it
+    assert not less and sum(more.values()) == 1, (more, less)
+    assert set(more) <= {'newfstatat', 'lstat', 'lstat64', 'fstatat64'}, more
 
 
 def switched_off():
@@ -520,7 +594,6 @@ def whole_way():
 # --- from the command line --------------------------------------------------------
 
 def mda(p, name, text=b'Subject: x\n\nx\n'):
-    import subprocess
     return subprocess.run([p.deliver, '-C', p.conf, '-f', 'a@away.example',
                            name], input=text, stderr=subprocess.PIPE)
 
