@@ -68,7 +68,7 @@ TOOLS   = $(patsubst %.c,$(B)/%,$(filter-out tests/tools/conquered%, \
 BOXES   = $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/*.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 E2E     = $(wildcard tests/*.t tests/e2e/*.t tests/sandbox/*.t)
-PROGS   = $(B)/smtpd $(B)/deliver $(B)/sendmail $(B)/postern
+PROGS   = $(B)/smtpd $(B)/deliver $(B)/sendmail $(B)/postern $(B)/command
 ifndef STATIC	# its libraries are not made for musl
 PROGS  += $(B)/queue
 ifneq ($(OPENSSL),)
@@ -83,6 +83,7 @@ $(B)/smtpd:   $(B)/smtpd.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/deliver: $(B)/deliver.o $(B)/libsys.a $(B)/libmail.a
 $(B)/sendmail: $(B)/sendmail.o $(B)/libsys.a $(B)/libmail.a
 $(B)/postern: $(B)/postern.o $(B)/libsys.a $(B)/libmail.a
+$(B)/command: $(B)/command.o $(B)/libsys.a $(B)/libmail.a
 $(B)/queue:   $(B)/queue.o   $(B)/libsys.a $(B)/libmail.a
 $(B)/queue: LIBS = $(QLIBS)
 $(B)/tls:     $(B)/tls.o     $(B)/libsys.a $(B)/libmail.a

@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 		if (connection < 0)
 			return usage();
 	}
-	rc = identity_start(&self);
+	rc = identity_start(&self, "_postern-deliver");
 	if (rc < 0)
 		return o.user ? EX_TEMPFAIL : EX_CONFIG;
 	conf.path = o.conf;

@@ -9,15 +9,21 @@
 #include <errno.h>
 #include <string.h>
 
-/* A Delivered-To of one of our mailboxes: the message was here before. */
+/*
+ * A Delivered-To of one of our mailboxes, or of an address of ours that leads
+ * elsewhere: the message was here before.  So was what the queue brings.
+ */
 static bool is_ours(void *self, struct str value)
 {
 	const struct session *s = self;
 	char text[ADDR_TEXT_MAX];
 
-	for (unsigned i = 0; i < s->nrcpt; i++) {
+	for (unsigned i = 0; i < s->nrcpt && !session_is_queue(s); i++) {
 		struct buf b = BUF(text);
 
+		if (s->rcpt[i].nvia > 0 &&
+		    str_eqcase(value, session_rcpt_via(s, i)))
+			return true;
 		if (!s->rcpt[i].ours)
 			continue;
 		session_rcpt_put(s, i, &b);
@@ -25,6 +31,18 @@ static bool is_ours(void *self, struct str value)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * What leads elsewhere may lead back, over hosts that we know nothing of.  Not
+ * with other recipients, who have the same content and shall not know of him.
+ */
+static void put_delivered_to(struct session *s)
+{
+	for (unsigned i = 0; i < s->nrcpt && s->ngiven == 1; i++)
+		if (s->rcpt[i].nvia > 0)
+			trace_delivered_to(&s->content, session_rcpt_via(s, i));
+	s->nprefix = (unsigned)s->content.n;
 }
 
 static void put_received(struct session *s)
@@ -76,6 +94,7 @@ int content_open(struct session *s)
 		s->content.cap -= SESSION_FIELDS;
 	data_init(&s->data, s->set->normalize ? DATA_NORMALIZE : 0);
 	header_init(&s->header, is_ours, s);
+	put_delivered_to(s);
 	put_received(s);
 	return 0;
 }

@@ -436,6 +436,15 @@ struct str session_rcpt_owner(const struct session *s, unsigned i)
 	    r->nowner);
 }
 
+struct str session_rcpt_via(const struct session *s, unsigned i)
+{
+	const struct session_rcpt *r = &s->rcpt[i];
+
+	return str_at(s->room_text + r->at + r->nlocal + r->ndomain +
+			  r->norcpt + r->nowner,
+	    r->nvia);
+}
+
 bool session_is_queue(const struct session *s)
 {
 	struct str helo = str_at(s->helo, s->nhelo);

@@ -92,6 +92,8 @@ struct session_rcpt {
 	uint32_t sum;
 	unsigned short nowner; /* in room[] behind ORCPT */
 	bool rewritten;        /* that is the sender, not the owner of a list */
+	unsigned short nvia;   /* behind that: of the first that an address
+				* of ours leads to, that address */
 	enum session_route route;
 	enum addr_host host;
 };
@@ -169,6 +171,8 @@ struct session {
 	struct mail_command mail;
 	unsigned nrcpt;     /* kept, addresses of aliases among them */
 	unsigned ngiven;    /* by RCPT */
+	unsigned nprefix;   /* octets of the content before Received: what
+				* deliver writes itself for its copies */
 	unsigned overshoot; /* recipients refused as too many */
 	struct buf room;
 	char envid[ENVID_MAX];
@@ -244,6 +248,7 @@ void session_end(struct session *s);
 struct str session_rcpt_local(const struct session *s, unsigned i);
 struct str session_rcpt_domain(const struct session *s, unsigned i);
 struct str session_rcpt_orcpt(const struct session *s, unsigned i);
+struct str session_rcpt_via(const struct session *s, unsigned i);
 /* The reverse-path in the place of the sender's; empty: none. */
 struct str session_rcpt_owner(const struct session *s, unsigned i);
 /* ... and as the address that RCPT gave. */

@@ -115,7 +115,7 @@ void transaction_mail(struct session *s, struct str arg)
 
 /* Keeps an address; false when there is no room for it. */
 static bool keep_addr(struct session *s, const struct rcpt_command *r,
-    const struct session_rcpt *how, struct str owner)
+    const struct session_rcpt *how, struct str owner, struct str via)
 {
 	struct session_rcpt *k = &s->rcpt[s->nrcpt];
 	struct buf mark = s->room;
@@ -130,10 +130,12 @@ static bool keep_addr(struct session *s, const struct rcpt_command *r,
 	k->notify = (unsigned char)r->notify;
 	k->norcpt = (unsigned short)r->orcpt.n;
 	k->nowner = (unsigned short)owner.n;
+	k->nvia = (unsigned short)via.n;
 	buf_put(&s->room, addr_local(&r->to));
 	buf_put(&s->room, addr_domain(&r->to));
 	buf_put(&s->room, r->orcpt);
 	buf_put(&s->room, owner);
+	buf_put(&s->room, via);
 	if (s->room.full) {
 		s->room = mark;
 		return false;
@@ -166,7 +168,7 @@ static bool is_known_owner(const struct session *s, struct str owner)
  * with it, unless it is a list's, whose owner hears of its members.
  */
 static bool keep_forward(struct session *s, const struct rcpt_command *alias,
-    struct str address, struct str owner, struct str sender)
+    struct str address, struct str owner, struct str sender, struct str via)
 {
 	struct session_rcpt how = { .route = SESSION_QUEUED,
 		.rewritten = owner.n == 0 && sender.n > 0 };
@@ -182,7 +184,7 @@ static bool keep_forward(struct session *s, const struct rcpt_command *alias,
 	return addr_mailbox(address, ADDR_UTF8_OK, &r.to) == 0 &&
 	       owner.n <= ADDR_TEXT_MAX &&
 	       (owner.n == 0 || is_known_owner(s, owner)) &&
-	       keep_addr(s, &r, &how, owner);
+	       keep_addr(s, &r, &how, owner, via);
 }
 
 /* Keeps the recipient, or whomever he stands for; false when there is no room
@@ -191,16 +193,21 @@ static bool keep_rcpt(struct session *s, const struct rcpt_command *r,
     struct session_rcpt *how, const struct forwards *f)
 {
 	struct str list = f->list, address, owner;
-	struct buf mark = s->room;
+	char text[ADDR_TEXT_MAX];
+	struct buf mark = s->room, via = BUF(text);
 	unsigned nrcpt = s->nrcpt;
 	bool kept = true;
 
 	how->forwarded = list.n > 0;
 	how->sum = request_sum(list);
 	if (list.n == 0 || f->mailboxes)
-		kept = keep_addr(s, r, how, STR(""));
-	while (kept && request_forward(&list, &address, &owner) == 0)
-		kept = keep_forward(s, r, address, owner, f->sender);
+		kept = keep_addr(s, r, how, STR(""), STR(""));
+	addr_put(&via, &r->to);
+	while (kept && request_forward(&list, &address, &owner) == 0) {
+		kept = keep_forward(
+		    s, r, address, owner, f->sender, buf_str(&via));
+		buf_clear(&via);
+	}
 	if (kept) {
 		s->ngiven++;
 		s->state = SESSION_RCPT;

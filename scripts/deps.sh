@@ -30,7 +30,7 @@ for group; do
 			python3-public python3-zope.interface
 			python3-pkg-resources
 			dovecot-imapd dovecot-pop3d dovecot-lmtpd
-			dovecot-submissiond openssl
+			dovecot-submissiond openssl procmail maildrop
 			libevent-2.1-7 libtirpc3 libwrap0 libbsd0 netbase
 			libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3
 			python3-dkim gnupg

@@ -255,6 +255,7 @@ static bool serve(struct poller *p, unsigned c, const struct request *r,
 {
 	struct conn *k = &p->conn[c];
 	struct str plan;
+	bool fresh;
 
 	poller_refresh(p);
 	if (r->letter == 'R' && !k->refused && k->storer < 0 &&
@@ -267,17 +268,15 @@ static bool serve(struct poller *p, unsigned c, const struct request *r,
 		ready(p, c);
 		return true;
 	}
-	if (!is_about_user(r->letter) && cache_get(r, p->now_ms, &plan)) {
-		use_plan(p, c, r, plan);
-		return true;
-	}
-	if (looker_ask(p, c, record) == 0) {
+	fresh = cache_get(r, p->now_ms, false, &plan);
+	if (!fresh && looker_ask(p, c, record) == 0)
 		k->state = CONN_LOOKUP;
-		return true;
-	}
-	if (!last)
+	else if (fresh || cache_get(r, p->now_ms, true, &plan))
+		use_plan(p, c, r, plan);
+	else if (last)
+		use_verdict(p, c, r, &busy);
+	else
 		return false;
-	use_verdict(p, c, r, &busy);
 	return true;
 }
 

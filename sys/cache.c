@@ -10,12 +10,13 @@ enum {
 	ENTRIES = 1024,
 	KEY_MAX = 400, /* flags, local part (64), domain (255) */
 	PLAN_KEPT_MAX = 624,
+	FRESH_MS = 1000,
 	LIFE_MS = 5000,
 	FILES = 2
 };
 
 struct entry {
-	int64_t until_ms;
+	int64_t put_ms;
 	uint64_t age;
 	unsigned short nkey, nplan;
 	char key[KEY_MAX];
@@ -68,16 +69,17 @@ static struct entry *place(struct str key)
 	return &table[(h ^ (h >> 32)) % ENTRIES];
 }
 
-bool cache_get(const struct request *r, int64_t now_ms, struct str *plan)
+bool cache_get(
+    const struct request *r, int64_t now_ms, bool old, struct str *plan)
 {
 	char text[KEY_MAX];
 	struct buf key = BUF(text);
 	const struct entry *e;
 
-	if (!put_key(&key, r))
+	if ((r->letter != 'L' && r->letter != 'R') || !put_key(&key, r))
 		return false;
 	e = place(buf_str(&key));
-	if (e->age != age || e->until_ms < now_ms ||
+	if (e->age != age || now_ms - e->put_ms > (old ? LIFE_MS : FRESH_MS) ||
 	    !str_eq(str_at(e->key, e->nkey), buf_str(&key)))
 		return false;
 	*plan = str_at(e->plan, e->nplan);
@@ -95,7 +97,7 @@ void cache_put(
 		return;
 	e = place(buf_str(&key));
 	e->age = age;
-	e->until_ms = now_ms + LIFE_MS;
+	e->put_ms = now_ms;
 	at = BUF(e->key);
 	buf_put(&at, buf_str(&key));
 	e->nkey = (unsigned short)at.n;

@@ -1,7 +1,8 @@
 /*
  * Plans that were found a moment ago, so that a busy mailbox is not looked up
- * for every message.  Only good news is remembered, for five seconds, and
- * only while the files it came from stay as they were.
+ * for every message.  Only good news is remembered, for a second, or for five
+ * while nobody can be asked, and only while the files it came from stay as
+ * they were; a home is looked at again when the mail is stored.
  */
 #ifndef SYS_CACHE_H
 #define SYS_CACHE_H
@@ -23,8 +24,9 @@ void cache_forget(void);
 uint64_t cache_age(void);
 
 /* The plan record (behind its letter) for the recipient of L or R; false
- * when none is known.  The view lives until the next cache_put. */
-bool cache_get(const struct request *r, int64_t now_ms, struct str *plan);
+ * when none is known.  `old`: of the last five seconds.  The view lives until the next cache_put. */
+bool cache_get(
+    const struct request *r, int64_t now_ms, bool old, struct str *plan);
 
 /* Remembers it, unless the files changed since `age`, or it is too long. */
 void cache_put(

@@ -7,7 +7,10 @@
 #include <errno.h>
 
 #include "mail/trace.h"
+#include "sys/errand.h"
 #include "sys/failure.h"
+#include "sys/home.h"
+#include "sys/io.h"
 #include "sys/lmtp.h"
 #include "sys/log.h"
 #include "sys/share.h"
@@ -26,6 +29,12 @@ static const struct verdict with_others = { VERDICT_LATER, { "4.3.0", 5 },
 static bool is_maildir(const struct copy *c)
 {
 	return c->box.kind == BOX_MAILDIR || c->box.kind == BOX_WALKED;
+}
+
+/* What cannot be taken back. */
+static bool is_external(const struct copy *c)
+{
+	return c->box.kind == BOX_LMTP || c->box.kind == BOX_COMMAND;
 }
 
 static struct str sender_of(const struct commit *c, const struct copy *copy)
@@ -51,12 +60,37 @@ static int assume(const struct commit *c, const struct copy *copy)
 	return rc;
 }
 
+/* As the user: his home is as it was when the plan was made. */
+static int check_home(const struct copy *copy)
+{
+	int rc = copy->box.home.n > 0 ? home_recheck(copy->box.home) : 0;
+
+	if (rc < 0)
+		log_errno("forward", copy->box.home.p, -rc);
+	return rc == HOME_CHANGED ? -ECANCELED : rc;
+}
+
+/* Before something that is not done as the user. */
+static int check_home_apart(const struct commit *c, const struct copy *copy)
+{
+	int rc = copy->box.home.n > 0 ? assume(c, copy) : 0;
+
+	if (rc == 0)
+		rc = check_home(copy);
+	if (copy->box.home.n > 0 &&
+	    identity_assume(c->self, c->self->uid, c->self->gid) < 0)
+		return -EPERM;
+	return rc;
+}
+
 static int write_maildir(
     const struct commit *c, struct copy *copy, struct str head)
 {
 	struct maildir *m = &copy->maildir;
 	int rc = assume(c, copy);
 
+	if (rc == 0)
+		rc = check_home(copy);
 	if (rc == 0)
 		rc = maildir_open(m, copy->box.path.p, copy->box.uid,
 		    copy->box.kind == BOX_WALKED);
@@ -90,7 +124,9 @@ static int write_copy(
 	int rc;
 
 	if (copy->box.kind == BOX_LMTP)
-		return 0;
+		return check_home_apart(c, copy);
+	if (copy->box.kind == BOX_COMMAND)
+		return share_begin(c->slot, copy->box.uid);
 	trace_return_path(&head, sender_of(c, copy));
 	trace_delivered_to(&head, copy->address);
 	if (head.full)
@@ -100,7 +136,8 @@ static int write_copy(
 		return rc;
 	if (is_maildir(copy))
 		return write_maildir(c, copy, buf_str(&head));
-	return append_mbox(c, copy, buf_str(&head), nmbox);
+	rc = check_home_apart(c, copy);
+	return rc < 0 ? rc : append_mbox(c, copy, buf_str(&head), nmbox);
 }
 
 /* Nothing is left of what can be taken back. */
@@ -114,8 +151,7 @@ static void take_back(const struct commit *c, struct job *j)
 		    assume(c, copy) == 0)
 			maildir_remove(&copy->maildir);
 		mbox_abort(&copy->mbox);
-		if (copy->box.kind != BOX_LMTP &&
-		    copy->outcome.kind == VERDICT_DONE)
+		if (!is_external(copy) && copy->outcome.kind == VERDICT_DONE)
 			copy->outcome = with_others;
 	}
 }
@@ -131,6 +167,7 @@ static int write_all(const struct commit *c, struct job *j)
 			maildir_push(&j->copy[i].maildir);
 		if (rc < 0) {
 			j->copy[i].outcome = failure_verdict(rc);
+			j->changed = rc == -ECANCELED;
 			return rc;
 		}
 	}
@@ -241,11 +278,30 @@ static void deliver_lmtp(const struct commit *c, struct job *j, unsigned first)
 			j->copy[i].outcome = job_keep(j, &outcome[n++]);
 }
 
-/* False when there were LMTP copies and not one of them was taken. */
-static bool deliver_all_lmtp(const struct commit *c, struct job *j)
+static void run_command(
+    const struct commit *c, struct job *j, struct copy *copy, int64_t until_ms)
 {
-	unsigned n = 0, done = 0;
+	struct errand e = { .user = copy->box.user,
+		.command = str_skip(copy->box.path, 1),
+		.sender = sender_of(c, copy),
+		.recipient = copy->address };
+	struct verdict v =
+	    errand_run(c->run_directory, &e, &c->content, until_ms);
 
+	copy->outcome = job_keep(j, &v);
+}
+
+/*
+ * False when there were copies that cannot be taken back, and not one of them
+ * was taken, but one may be later: then nothing else has been done either.
+ */
+static bool deliver_external(const struct commit *c, struct job *j)
+{
+	int64_t until_ms = io_now_ms() + ERRAND_ALL_S * 1000;
+	unsigned done = 0, waiting = 0;
+
+	if (identity_assume(c->self, c->self->uid, c->self->gid) < 0)
+		return false;
 	for (unsigned i = 0; i < j->ncopies; i++) {
 		bool first = j->copy[i].box.kind == BOX_LMTP;
 
@@ -253,18 +309,20 @@ static bool deliver_all_lmtp(const struct commit *c, struct job *j)
 			first = !same_transaction(c, &j->copy[i], &j->copy[k]);
 		if (first)
 			deliver_lmtp(c, j, i);
-		if (j->copy[i].box.kind == BOX_LMTP) {
-			n++;
+		if (j->copy[i].box.kind == BOX_COMMAND)
+			run_command(c, j, &j->copy[i], until_ms);
+		if (is_external(&j->copy[i])) {
 			done += j->copy[i].outcome.kind == VERDICT_DONE;
+			waiting += j->copy[i].outcome.kind == VERDICT_LATER;
 		}
 	}
-	return n == 0 || done > 0;
+	return done > 0 || waiting == 0;
 }
 
 static void log_delivered(const struct commit *c, const struct copy *copy)
 {
 	static const char *const kinds[] = { "maildir", "maildir", "mbox",
-		"lmtp" };
+		"lmtp", "command" };
 	struct log l;
 
 	log_begin(&l, LOGL_INFO, "delivered");
@@ -279,7 +337,7 @@ void commit_job(const struct commit *c, struct job *j)
 {
 	for (unsigned i = 0; i < j->ncopies; i++)
 		j->copy[i].outcome = with_others;
-	if (write_all(c, j) < 0 || push_all(j) < 0 || !deliver_all_lmtp(c, j) ||
+	if (write_all(c, j) < 0 || push_all(j) < 0 || !deliver_external(c, j) ||
 	    name_all(c, j) < 0 || sync_all(j) < 0)
 		take_back(c, j);
 	else

@@ -10,6 +10,7 @@
 struct commit {
 	const struct identity *self;
 	struct str hostname;
+	const char *run_directory;
 	gid_t mail_gid; /* of mbox files in /var/mail */
 	uint32_t minimum_uid;
 	int slot;          /* of sys/share.h; SHARE_NONE */

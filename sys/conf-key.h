@@ -31,6 +31,9 @@ const char *conf_number(
 /* sys/conf-switch.c: on or off, a bool. */
 const char *conf_take_switch(struct conf *, const struct key *, struct str);
 
+/* ... the name of a user. */
+const char *conf_take_user(struct conf *, const struct key *, struct str);
+
 /* A hop over a copy of its text, which it points into.  NULL or what is
  * wrong. */
 const char *conf_hop(struct conf *c, struct str v, struct hop *hop);

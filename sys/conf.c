@@ -236,6 +236,9 @@ static const struct key keys[] = {
 	{ "local-connection-limit", take_count,	AT(local_connection_limit), 1, 16384, false },
 	{ "command-timeout",	take_duration,	AT(command_timeout_s), 1, 86400, false },
 	{ "minimum-uid",	take_count,	AT(minimum_uid), 1, 1u << 30, false },
+	{ "forward",		conf_take_switch, AT(forward), 0, 0, false },
+	{ "commands",		conf_take_switch, AT(commands), 0, 0, false },
+	{ "command-user",	conf_take_user,	AT(command_user), 0, 0, false },
 	{ "smarthost",		conf_take_hops,	AT(smarthost), 0, 0, false },
 	{ "route",		conf_take_route, AT(routes), 0, 0, true },
 	{ "masquerade",		conf_take_masquerade, AT(masquerades), 0, 0, true },
@@ -339,6 +342,7 @@ static void defaults(struct conf *c)
 	c->local_connection_limit = 1000;
 	c->command_timeout_s = 300;
 	c->minimum_uid = 1000;
+	c->forward = true;
 	c->retry = (struct retry){ 300, 4 * 3600, 5 * 86400, 4 * 3600 };
 	c->concurrency = 20;
 	c->destination_concurrency = 5;

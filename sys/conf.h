@@ -119,6 +119,9 @@ struct conf {
 	struct conf_trust trusted_users;
 	const char *sender_map; /* NULL: none */
 	struct conf_rate submission_rate;
+	bool forward;             /* follow ~/.forward */
+	bool commands;            /* |command, by postern-command(8) */
+	const char *command_user; /* for those of aliases; NULL: none */
 	/* mail for other hosts */
 	struct conf_hops smarthost;
 	struct conf_routes routes;

@@ -325,12 +325,14 @@ static void take_verdict(
 static void ask(struct tally *t, struct verdict *v)
 {
 	struct custody *c = t->c;
-	struct courier_message m = { .fd = -1, .content = t->rest };
+	uint64_t prefix = t->s->nprefix;
+	struct courier_message m = { .fd = -1,
+		.content = str_skip(t->rest, (size_t)prefix) };
 
 	if (c->size > t->rest.n || c->size > courier_content_max()) {
 		m.fd = c->fd >= 0 ? c->fd : c->entry[0].fd;
-		m.start = c->fd >= 0 ? 0 : c->entry[0].start;
-		m.size = c->size;
+		m.start = c->fd >= 0 ? 0 : c->entry[0].start + prefix;
+		m.size = c->size - prefix;
 	}
 	courier_store(
 	    t->s, t->s->set->local ? REQUEST_LOCAL : 0, &m, take_verdict, t, v);

@@ -20,30 +20,13 @@
 #include "mail/alias.h"
 #include "sys/aliases.h"
 #include "sys/failure.h"
+#include "sys/follow.h"
 #include "sys/log.h"
 #include "sys/rewrite.h"
 
-struct state {
-	struct expand *x;
-	unsigned flags;
-	struct str domain; /* for %d and the owners of lists */
-	unsigned naddresses, nboxes, depth;
-	bool later, brief;
-	struct verdict why;     /* if later */
-	struct verdict refusal; /* of a rewritten address; or no status */
-};
-
-/* The aliases we are in, innermost first. */
-struct chain {
-	const struct chain *up;
-	struct str name;
-	struct str owner; /* reverse-path of what comes out, or empty */
-	unsigned depth;
-};
-
 static void add_name(struct state *s, struct str name, const struct chain *up);
 
-static void tell(
+void expand_tell(
     struct state *s, enum expand_event event, struct str what, struct str more)
 {
 	struct expand_step step = { event, s->depth, what, more, NULL };
@@ -52,7 +35,7 @@ static void tell(
 		s->x->told(s->x->told_arg, &step);
 }
 
-static void later(struct state *s, struct verdict why)
+void expand_later(struct state *s, struct verdict why)
 {
 	if (!s->later)
 		s->why = why;
@@ -68,17 +51,23 @@ static void alias_fault(struct state *s, struct str what, const char *error)
 	log_str(&l, "target", what);
 	log_str(&l, "error", str_of(error));
 	log_end(&l);
-	tell(s, EXPAND_FAULT, what, str_of(error));
-	later(s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
-		     STR("an alias cannot be followed now") });
+	expand_tell(s, EXPAND_FAULT, what, str_of(error));
+	expand_later(s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
+			    STR("an alias cannot be followed now") });
 }
 
-/* The others of the list shall not go without because of one. */
-static void skip_member(struct state *s, struct str name)
+/* The others of the list shall not go without because of one; but a .forward
+ * is its user's alone. */
+static void skip_member(
+    struct state *s, struct str name, const struct chain *up)
 {
 	struct log l;
 
-	tell(s, EXPAND_SKIP, name, STR(""));
+	if (up->person) {
+		follow_fault(s, name, "no such user", up->person);
+		return;
+	}
+	expand_tell(s, EXPAND_SKIP, name, STR(""));
 	log_begin(&l, LOGL_WARNING, "alias");
 	log_str(&l, "target", name);
 	log_str(&l, "error", STR("no such user, left out"));
@@ -91,7 +80,7 @@ static void alias_loop(struct state *s, struct str what, const char *error)
 	s->why.status = STR("4.4.6");
 }
 
-static void add_box(struct state *s, struct box *box, const struct chain *up)
+void expand_box(struct state *s, struct box *box, const struct chain *up)
 {
 	struct expand_step step = { EXPAND_BOX, s->depth, box->user, box->path,
 		box };
@@ -107,15 +96,15 @@ static void add_root(struct state *s, const struct chain *up)
 {
 	const struct identity *self = s->x->self;
 	struct box box = { BOX_MAILDIR, self->uid, self->gid, STR("root"),
-		str_of(s->x->conf->root_mailbox), STR("") };
+		str_of(s->x->conf->root_mailbox), STR(""), STR("") };
 
-	add_box(s, &box, up);
+	expand_box(s, &box, up);
 }
 
 /* An account of the system: root answers for what local programs send it. */
 static int add_system(struct state *s, struct str name, const struct chain *up)
 {
-	tell(s, EXPAND_SYSTEM, name, STR(""));
+	expand_tell(s, EXPAND_SYSTEM, name, STR(""));
 	if ((s->flags & REQUEST_LOCAL) == 0)
 		return USERS_NONE;
 	add_name(s, STR("root"), up);
@@ -125,14 +114,18 @@ static int add_system(struct state *s, struct str name, const struct chain *up)
 /* There is such a user, but not now. */
 static void later_user(struct state *s, struct str name, struct verdict why)
 {
-	tell(s, EXPAND_FAULT, name, why.text);
-	later(s, why);
+	expand_tell(s, EXPAND_FAULT, name, why.text);
+	expand_later(s, why);
 }
 
-/* The user of exactly this name.  0 (whatever came of it) or USERS_NONE. */
-static int add_user(struct state *s, struct str name, const struct chain *up)
+/*
+ * The user of exactly this name; `final`: whatever his .forward says.
+ * 0 (whatever came of it) or USERS_NONE.
+ */
+static int add_user(
+    struct state *s, struct str name, const struct chain *up, bool final)
 {
-	static struct user user;
+	struct user user;
 	int rc;
 
 	if (str_eqcase(name, STR("root"))) {
@@ -147,10 +140,13 @@ static int add_user(struct state *s, struct str name, const struct chain *up)
 		return add_system(s, name, up);
 	if (rc == USERS_NONE)
 		return rc;
-	if (rc == 0)
-		add_box(s, &user.box, up);
-	else
+	if (rc < 0) {
 		later_user(s, name, failure_verdict(rc));
+		return 0;
+	}
+	if (final)
+		user.box.home = STR("");
+	follow_person(s, &user, up);
 	return 0;
 }
 
@@ -166,7 +162,7 @@ static void add_forward(
 	while (request_forward(&list, &address, &owner) == 0)
 		if (str_eq(address, buf_str(&b)) && str_eq(owner, up->owner))
 			return;
-	tell(s, EXPAND_FORWARD, buf_str(&b), up->owner);
+	expand_tell(s, EXPAND_FORWARD, buf_str(&b), up->owner);
 	request_field(&s->x->forwards, buf_str(&b));
 	request_field(&s->x->forwards, up->owner);
 }
@@ -176,7 +172,9 @@ static void add_address(
 {
 	struct addr a;
 
-	if (addr_mailbox(text, ADDR_UTF8_OK, &a) != 0)
+	if (addr_mailbox(text, ADDR_UTF8_OK, &a) != 0 && up->person)
+		follow_fault(s, text, "not an address", up->person);
+	else if (addr_mailbox(text, ADDR_UTF8_OK, &a) != 0)
 		alias_fault(s, text, "not an address");
 	else if (a.host == HOST_NAME &&
 		 conf_has_domain(&s->x->conf->local_domains, addr_domain(&a)))
@@ -201,9 +199,10 @@ static void add_include(
 		 ? -1
 		 : aliases_include(s->x->self, path, room);
 	if (rc == 0) {
-		struct chain c = { up, STR(""), up->owner, up->depth + 1 };
+		struct chain c = { up, STR(""), up->owner, up->depth + 1,
+			NULL };
 
-		tell(s, EXPAND_INCLUDE, path, STR(""));
+		expand_tell(s, EXPAND_INCLUDE, path, STR(""));
 		add_targets(s, str_at(room->p + mark, room->n - mark), &c);
 	} else {
 		alias_fault(s, path, "cannot be included");
@@ -211,7 +210,32 @@ static void add_include(
 	room->n = mark;
 }
 
-static void add_target(
+/* The file is the administrator's, and so is the choice of the user. */
+static void add_command(
+    struct state *s, struct str line, const struct chain *up)
+{
+	const struct conf *conf = s->x->conf;
+	const struct identity *self = s->x->self;
+	char text[ALIAS_TARGET_MAX + 1];
+	struct buf b = BUF(text);
+	struct box box = {
+		.kind = BOX_COMMAND, .uid = self->uid, .gid = self->gid
+	};
+
+	if (!conf->commands || !conf->command_user) {
+		alias_fault(s, line,
+		    conf->commands ? "no command-user is configured"
+				   : "commands are not enabled");
+		return;
+	}
+	buf_putc(&b, '|');
+	buf_put(&b, line);
+	box.user = str_of(conf->command_user);
+	box.path = buf_str(&b);
+	expand_box(s, &box, up);
+}
+
+void expand_target(
     struct state *s, const struct alias_target *t, const struct chain *up)
 {
 	if (++s->naddresses > EXPAND_ADDRESSES) {
@@ -219,13 +243,17 @@ static void add_target(
 			alias_loop(s, t->text, "too many addresses");
 		return;
 	}
+	if (up->person && t->kind == ALIAS_INCLUDE) {
+		follow_fault(s, t->text, "nothing is included", up->person);
+		return;
+	}
 	switch (t->kind) {
 	case ALIAS_USER:
 		add_name(s, t->text, up);
 		break;
 	case ALIAS_FINAL:
-		if (add_user(s, t->text, up) != 0)
-			skip_member(s, t->text);
+		if (add_user(s, t->text, up, true) != 0)
+			skip_member(s, t->text, up);
 		break;
 	case ALIAS_ADDRESS:
 		add_address(s, t->text, up);
@@ -233,9 +261,17 @@ static void add_target(
 	case ALIAS_INCLUDE:
 		add_include(s, t->text, up);
 		break;
-	case ALIAS_COMMAND:
 	case ALIAS_FILE:
-		alias_fault(s, t->text, "commands and files are not enabled");
+		if (up->person)
+			follow_file(s, t->text, up);
+		else
+			alias_fault(s, t->text, "files are not enabled");
+		break;
+	case ALIAS_COMMAND:
+		if (up->person)
+			follow_command(s, t->text, up);
+		else
+			add_command(s, t->text, up);
 		break;
 	}
 }
@@ -251,7 +287,7 @@ static void add_targets(
 	while ((rc = alias_target_next(&targets, room, &t)) != ALIAS_END &&
 	       s->naddresses <= EXPAND_ADDRESSES) {
 		if (rc == 0)
-			add_target(s, &t, up);
+			expand_target(s, &t, up);
 		else
 			alias_fault(s, str_head(targets, 0), "not understood");
 		s->depth = up->depth;
@@ -280,7 +316,7 @@ static void find_owner(struct state *s, struct str name, struct buf *b)
 static int add_alias(struct state *s, struct str name, const struct chain *up)
 {
 	struct chain c = { up, name, up ? up->owner : STR(""),
-		up ? up->depth + 1 : 1 };
+		up ? up->depth + 1 : 1, NULL };
 	char text[ADDR_TEXT_MAX];
 	struct buf owner = BUF(text);
 	struct str targets;
@@ -294,7 +330,7 @@ static int add_alias(struct state *s, struct str name, const struct chain *up)
 	find_owner(s, name, &owner);
 	if (owner.n > 0 && !owner.full)
 		c.owner = buf_str(&owner);
-	tell(s, EXPAND_ALIAS, name, targets);
+	expand_tell(s, EXPAND_ALIAS, name, targets);
 	add_targets(s, targets, &c);
 	return 0;
 }
@@ -302,7 +338,7 @@ static int add_alias(struct state *s, struct str name, const struct chain *up)
 static bool is_within(const struct chain *c, struct str name)
 {
 	for (; c; c = c->up)
-		if (str_eqcase(c->name, name))
+		if (!c->person && str_eqcase(c->name, name))
 			return true;
 	return false;
 }
@@ -316,7 +352,7 @@ static int try_name(struct state *s, struct str name, const struct chain *up)
 		return USERS_NONE;
 	if (!again && add_alias(s, name, up) == 0)
 		return 0;
-	if (add_user(s, name, up) == 0)
+	if (add_user(s, name, up, false) == 0)
 		return 0;
 	if (again) {
 		alias_loop(s, name, "an alias leads to itself");
@@ -324,7 +360,7 @@ static int try_name(struct state *s, struct str name, const struct chain *up)
 	}
 	if (!str_eqcase(name, STR("postmaster")))
 		return USERS_NONE;
-	tell(s, EXPAND_POSTMASTER, name, STR(""));
+	expand_tell(s, EXPAND_POSTMASTER, name, STR(""));
 	add_name(s, STR("root"), up);
 	return 0;
 }
@@ -341,7 +377,7 @@ static void add_name(struct state *s, struct str name, const struct chain *up)
 	if (!up)
 		(void)add_alias(s, STR("*"), up);
 	else
-		skip_member(s, name);
+		skip_member(s, name, up);
 }
 
 /* A rewritten address leads back, or nowhere.  False: it is none. */
@@ -351,7 +387,7 @@ static bool add_original(struct state *s, struct str name)
 		{ "not an address that was given out here", 38 } };
 	static const struct verdict old = { VERDICT_NEVER, { "5.1.1", 5 },
 		{ "this address was good for some weeks only", 41 } };
-	const struct chain top = { NULL, STR(""), STR(""), 1 };
+	const struct chain top = { NULL, STR(""), STR(""), 1, NULL };
 	char text[ADDR_TEXT_MAX];
 	struct buf b = BUF(text);
 	int rc = rewrite_back(s->x->conf, s->x->self, name, &b);
@@ -362,7 +398,7 @@ static bool add_original(struct state *s, struct str name)
 	else if (rc == SRS_FORGED || rc == SRS_OLD)
 		s->refusal = rc == SRS_OLD ? old : forged;
 	else if (rc < 0)
-		later(s, failure_verdict(rc));
+		expand_later(s, failure_verdict(rc));
 	return rc != SRS_NOT;
 }
 
@@ -379,7 +415,7 @@ static bool find_sender(struct state *s, struct buf *sender)
 	if (his)
 		rc = rewrite_sender(s->x->conf, s->x->self, s->x->from, sender);
 	if (rc < 0)
-		later(s, failure_verdict(rc));
+		expand_later(s, failure_verdict(rc));
 	return rc == 0;
 }
 
@@ -415,12 +451,13 @@ void expand_plan(struct expand *x, unsigned flags, struct str name,
 		       ? domain
 		       : x->conf->hostname;
 	if (rc < 0)
-		later(&s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
-			      STR("the alias file cannot be read now") });
+		expand_later(
+		    &s, (struct verdict){ VERDICT_LATER, STR("4.3.5"),
+			    STR("the alias file cannot be read now") });
 	else if (!add_original(&s, name))
 		add_name(&s, name, NULL);
 	if (x->boxes.full || x->forwards.full || s.nboxes > PLAN_BOXES)
-		later(&s, failure_verdict(-E2BIG));
+		expand_later(&s, failure_verdict(-E2BIG));
 	v = conclude(&s);
 	if (v.kind == VERDICT_FORWARD && !find_sender(&s, &sender))
 		v = conclude(&s);

@@ -7,6 +7,7 @@
 
 #include "mail/str.h"
 #include "sys/conf.h"
+#include "sys/home.h"
 #include "sys/identity.h"
 #include "sys/text.h"
 #include "sys/users.h"
@@ -42,12 +43,16 @@ struct expand {
 	const struct identity *self;
 	struct users users;
 	struct text aliases;
-	struct buf include;  /* room for the included files */
+	struct buf include;  /* room for included and .forward files */
 	struct buf boxes;    /* room for the boxes */
 	struct buf forwards; /* ... and for addresses of other hosts */
 	/* Told of each step, for who explains it; NULL: nobody is. */
 	void (*told)(void *arg, const struct expand_step *step);
 	void *told_arg;
+	/* Looks into a home; false when the answer did not come.  Its views
+	 * live until the next question.  NULL: there is no .forward. */
+	bool (*ask)(const struct home *h, struct home_answer *a, void *self);
+	void *ask_self;
 };
 
 /*

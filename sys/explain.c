@@ -77,15 +77,21 @@ static void put_box(struct buf *b, const struct box *box)
 		[BOX_WALKED] = "maildir ",
 		[BOX_MBOX] = "mbox ",
 		[BOX_LMTP] = "lmtp ",
+		[BOX_COMMAND] = "command ",
 	};
 
 	escape_put(b, box->user, true);
 	buf_putz(b, ": ");
 	buf_putz(b, kinds[box->kind]);
 	escape_put(b, box->path, true);
-	if (box->kind != BOX_LMTP) {
+	if (box->kind != BOX_LMTP && box->kind != BOX_COMMAND) {
 		buf_putz(b, ", as uid ");
 		buf_u64(b, box->uid);
+	}
+	if (box->home.n > 0) {
+		buf_putz(b, ", unless ");
+		escape_put(b, box->home, true);
+		buf_putz(b, "/.forward says otherwise");
 	}
 	if (box->owner.n > 0) {
 		buf_putz(b, ", reverse-path ");

@@ -21,6 +21,7 @@ static const struct {
 	{ ELOOP,	"4.2.0", "the mailbox cannot be opened now" },
 	{ EROFS,	"4.2.0", "the mailbox cannot be written now" },
 	{ ETIMEDOUT,	"4.2.0", "the mailbox is busy, try again later" },
+	{ ECANCELED,	"4.3.0", "the user's .forward has just changed" },
 	{ EAGAIN,	"4.3.2", "too busy, try again later" },
 	{ EMFILE,	"4.3.2", "too busy, try again later" },
 	{ ENFILE,	"4.3.2", "too busy, try again later" },

@@ -18,8 +18,6 @@
 
 #include "sys/log.h"
 
-static const char service_user[] = "_postern-deliver";
-
 enum { WANTED = (1u << CAP_SETUID) | (1u << CAP_SETGID), CAP_WORDS = 2 };
 
 static int caps_get(struct __user_cap_data_struct d[CAP_WORDS])
@@ -54,15 +52,18 @@ static void bounding_drop(void)
 			break;
 }
 
-static int become_service(struct identity *self)
+static int become_service(struct identity *self, const char *user)
 {
 	struct passwd *pw;
+	struct log l;
 
 	errno = 0;
-	pw = getpwnam(service_user);
+	pw = getpwnam(user);
 	if (pw == NULL || pw->pw_uid == 0) {
-		log_note(LOGL_ERR, "refused",
-		    "root must become _postern-deliver: no such user");
+		log_begin(&l, LOGL_ERR, "refused");
+		log_str(&l, "user", str_of(user));
+		log_str(&l, "what", STR("root must become it: no such user"));
+		log_end(&l);
 		return -ENOENT;
 	}
 	self->uid = pw->pw_uid;
@@ -99,13 +100,13 @@ static int keep_wanted(struct identity *self)
 	return self->privileged && setgroups(0, NULL) != 0 ? -errno : 0;
 }
 
-int identity_start(struct identity *self)
+int identity_start(struct identity *self, const char *user)
 {
 	int rc = 0;
 
 	*self = (struct identity){ .uid = getuid(), .gid = getgid() };
 	if (geteuid() == 0 || self->uid == 0)
-		rc = become_service(self);
+		rc = become_service(self, user);
 	else
 		self->listed = getpwuid(self->uid) != NULL;
 	if (rc == 0)

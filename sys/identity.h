@@ -16,12 +16,12 @@ struct identity {
 };
 
 /*
- * At start: as root becomes _postern-deliver with CAP_SETUID and CAP_SETGID
+ * At start: as root becomes `user` with CAP_SETUID and CAP_SETGID
  * and nothing else; started with these two, keeps exactly them; otherwise
  * it is an ordinary user's deliver.  Sets no_new_privs.  0 or -errno, logged;
- * -ENOENT when there is no user _postern-deliver.
+ * -ENOENT when there is no such user.
  */
-int identity_start(struct identity *self);
+int identity_start(struct identity *self, const char *user);
 
 /* No capability any more, for this process.  0 or -errno. */
 int identity_disarm(void);

@@ -11,6 +11,7 @@
 void job_clear(struct job *j)
 {
 	j->nrcpts = j->ncopies = j->nlinks = 0;
+	j->changed = false;
 	j->room = BUF(j->text);
 }
 
@@ -57,6 +58,7 @@ static int add_box(struct job *j, const struct box *box, struct str address)
 	c->box.user = keep(j, box->user);
 	c->box.path = keep(j, box->path);
 	c->box.owner = keep(j, box->owner);
+	c->box.home = keep(j, box->home);
 	c->address = keep(j, address);
 	maildir_init(&c->maildir);
 	mbox_init(&c->mbox);

@@ -19,7 +19,7 @@ enum {
 };
 
 struct copy {
-	struct box box;     /* path is followed by NUL */
+	struct box box;     /* path and home are followed by NUL */
 	struct str address; /* for Delivered-To: the first that led here */
 	struct verdict outcome;
 	struct maildir maildir;
@@ -33,6 +33,7 @@ struct rcpt {
 
 struct job {
 	unsigned nrcpts, ncopies, nlinks;
+	bool changed; /* a home is not as it was when the plan was made */
 	struct rcpt rcpt[JOB_RCPTS];
 	struct copy copy[JOB_COPIES];
 	unsigned short link[JOB_LINKS];

@@ -40,7 +40,7 @@ int looker_start(struct poller *p)
 	return 0;
 }
 
-static void lost(struct poller *p, unsigned i)
+void looker_lost(struct poller *p, unsigned i)
 {
 	struct looker *l = &p->looker[i];
 	bool waits = l->busy && l->conn >= 0;
@@ -49,6 +49,7 @@ static void lost(struct poller *p, unsigned i)
 	log_note(LOGL_ERR, "worker-lost", "lookup");
 	poller_unwatch(p, l->w.fd);
 	pool_kill(&l->w);
+	homer_excuse(p, i);
 	l->busy = false;
 	if (waits && p->conn[c].turn == l->turn &&
 	    p->conn[c].state == CONN_LOOKUP)
@@ -74,7 +75,7 @@ int looker_ask(struct poller *p, unsigned c, struct str question)
 			l->busy = true;
 			return 0;
 		}
-		lost(p, i);
+		looker_lost(p, i);
 	}
 	return -EAGAIN;
 }
@@ -105,7 +106,12 @@ void looker_event(struct poller *p, unsigned i)
 	if (fd >= 0)
 		close(fd);
 	if (n <= 0 || !l->busy) {
-		lost(p, i);
+		looker_lost(p, i);
+		return;
+	}
+	if (text[0] == 'n') {
+		if (homer_ask(p, i, buf_str(&b)) < 0)
+			looker_lost(p, i);
 		return;
 	}
 	l->busy = false;
@@ -123,7 +129,7 @@ void looker_clock(struct poller *p)
 	for (unsigned i = 0; i < POLLER_LOOKERS; i++)
 		if (p->looker[i].w.fd >= 0 && p->looker[i].busy &&
 		    p->now_ms - p->looker[i].since_ms >= POLLER_LOOKUP_MS)
-			lost(p, i);
+			looker_lost(p, i);
 }
 
 int64_t looker_next_ms(const struct poller *p)

@@ -4,6 +4,7 @@
  */
 #include "sys/lookup.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #include "sys/aliases.h"
@@ -22,12 +23,28 @@ static char senders_text[SUBMITTER_TEXT_MAX];
 static char boxes_text[PLAN_MAX];
 static char forwards_text[REQUEST_FORWARDS_MAX];
 static char answer_text[PLAN_MAX];
+static char home_text[REQUEST_WHOLE_MAX];
 static struct reload conf;
 static struct text recipients, senders;
 
-static void setup(struct expand *x, const struct identity *self)
+/* Whoever asked us can look into homes; we cannot. */
+static bool ask_home(const struct home *h, struct home_answer *a, void *self)
 {
-	*x = (struct expand){ .self = self };
+	char question[REQUEST_MAX + PATH_MAX];
+	struct buf q = BUF(question), in = BUF(home_text);
+	const int *sock = self;
+	int fd;
+
+	home_put(&q, h);
+	if (q.full || io_send_record(*sock, buf_str(&q), -1) < 0)
+		return false;
+	return io_recv_record(*sock, &in, &fd, 0) > 0 && fd < 0 &&
+	       home_get_answer(buf_str(&in), a) == 0;
+}
+
+static void setup(struct expand *x, const struct identity *self, int *sock)
+{
+	*x = (struct expand){ .self = self, .ask = ask_home, .ask_self = sock };
 	x->users.self = self;
 	x->users.file.b = BUF(users_text);
 	x->aliases.b = BUF(aliases_text);
@@ -129,7 +146,7 @@ void lookup_serve(int sock, const char *conf_path, const struct identity *self)
 	int fd;
 
 	conf.path = conf_path;
-	setup(&x, self);
+	setup(&x, self, &sock);
 	while (io_recv_record(sock, &in, &fd, 0) > 0 && fd < 0) {
 		alarm(LOOKUP_DEADLINE_S);
 		configure(&x);

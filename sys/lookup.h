@@ -13,7 +13,8 @@ enum { LOOKUP_DEADLINE_S = 30 }; /* for one question */
 /*
  * Serves a SEQPACKET socket until it ends, then returns.  A question is a
  * record U, A, L or R of mail/request.h; the answer is as there, or "p" and a
- * plan (L and R alike).  A question that takes longer than the deadline ends
+ * plan (L and R alike).  Before that it may ask back about homes, with the
+ * records of sys/home.h.  A question that takes longer than the deadline ends
  * the process by SIGALRM.
  */
 void lookup_serve(int sock, const char *conf_path, const struct identity *self);

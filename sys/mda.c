@@ -14,6 +14,7 @@
 
 #include "mail/addr.h"
 #include "mail/postmark.h"
+#include "sys/home.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/lookup.h"
@@ -98,6 +99,13 @@ static void serve_store(int sock, const void *arg)
 	store_serve(sock, arg);
 }
 
+static void serve_home(int sock, const void *arg)
+{
+	const struct store *s = arg;
+
+	home_serve(sock, s->self, s->minimum_uid);
+}
+
 static int hear(int fd, struct buf *answer)
 {
 	int64_t by = io_now_ms() + ANSWER_MS;
@@ -110,6 +118,8 @@ static int hear(int fd, struct buf *answer)
 	if (rc < 0)
 		return rc;
 	n = io_recv_record(fd, answer, &passed, 0);
+	if (n == -ENOMEM) /* what it says may have been done */
+		n = io_recv_record(fd, answer, &passed, 0);
 	if (passed >= 0)
 		close(passed);
 	return n > 0 ? 0 : -EPIPE;
@@ -149,17 +159,39 @@ static int find_sender(struct mda *m, uid_t caller)
 	return 0;
 }
 
+/* What the lookup worker asks back, to a worker that may look. */
+static int look(struct mda *m, struct buf *question, struct buf *answer)
+{
+	struct worker w;
+	int rc = pool_fork(&w, serve_home, m->store);
+
+	if (rc < 0)
+		return rc;
+	rc = ask(w.fd, question, -1, answer);
+	pool_release(&w);
+	return rc;
+}
+
 static int find_plan(struct mda *m, struct buf *answer)
 {
-	char text[REQUEST_MAX];
-	struct buf q = BUF(text);
+	static char text[RECORD_MAX], home[REQUEST_WHOLE_MAX];
+	struct buf q = BUF(text), found = BUF(home);
+	int rc;
 
 	request_begin(&q, 'L');
 	request_field(&q, STR("0"));
 	request_field(&q, addr_local(&m->to));
 	request_field(&q, addr_domain(&m->to));
 	request_field(&q, STR("")); /* nothing goes to another host from here */
-	return ask(m->look.fd, &q, -1, answer);
+	rc = ask(m->look.fd, &q, -1, answer);
+	while (rc == 0 && answer->n > 0 && answer->p[0] == 'n') {
+		buf_clear(&q);
+		buf_put(&q, buf_str(answer));
+		rc = look(m, &q, &found);
+		if (rc == 0)
+			rc = ask(m->look.fd, &found, -1, answer);
+	}
+	return rc;
 }
 
 /* R and S to a new store worker, and its verdict. */
@@ -189,6 +221,8 @@ static int store(struct mda *m, struct str plan, struct buf *answer)
 	request_field(&q, buf_str(&from));
 	if (rc == 0)
 		rc = ask(w.fd, &q, m->content, answer);
+	if (rc == 0 && str_eq(buf_str(answer), STR("f")))
+		rc = hear(w.fd, answer); /* no plan is kept here */
 	pool_release(&w);
 	return rc;
 }
@@ -267,6 +301,7 @@ int mda_deliver(struct reload *conf, struct store *s, const char *sender,
 		return complain(EX_TEMPFAIL, conf_path(conf->path),
 		    "the configuration is broken");
 	s->hostname = conf->now->hostname;
+	s->run_directory = conf->now->run_directory;
 	s->minimum_uid = conf->now->minimum_uid;
 	rc = read_message(&m);
 	if (rc == 0)

@@ -41,6 +41,7 @@ void plan_box(struct buf *b, const struct box *box)
 	request_field(b, box->user);
 	request_field(b, box->path);
 	request_field(b, box->owner);
+	request_field(b, box->home);
 }
 
 int plan_field(struct str *s, struct str *field)
@@ -88,17 +89,20 @@ int plan_next(struct str *boxes, struct box *box)
 
 	if (boxes->n == 0)
 		return PLAN_END;
-	if (plan_number(boxes, BOX_LMTP, &kind) != 0 ||
+	if (plan_number(boxes, BOX_COMMAND, &kind) != 0 ||
 	    plan_number(boxes, UINT32_MAX - 1, &uid) != 0 ||
 	    plan_number(boxes, UINT32_MAX - 1, &gid) != 0 ||
 	    plan_field(boxes, &box->user) != 0 ||
 	    plan_field(boxes, &box->path) != 0 ||
-	    plan_field(boxes, &box->owner) != 0)
+	    plan_field(boxes, &box->owner) != 0 ||
+	    plan_field(boxes, &box->home) != 0)
 		return PLAN_BAD;
 	box->kind = (enum box_kind)kind;
 	box->uid = (uint32_t)uid;
 	box->gid = (uint32_t)gid;
-	if (uid == 0 || box->path.n == 0 || box->path.p[0] != '/')
+	if (uid == 0 || box->path.n == 0 ||
+	    box->path.p[0] != (kind == BOX_COMMAND ? '|' : '/') ||
+	    (box->home.n > 0 && box->home.p[0] != '/'))
 		return PLAN_BAD;
 	return 0;
 }

@@ -23,17 +23,21 @@ enum box_kind {
 	BOX_WALKED,  /* a Maildir from the users file: every directory on
 			 * the way to it is checked */
 	BOX_MBOX,
-	BOX_LMTP /* path is the server's socket */
+	BOX_LMTP,   /* path is the server's socket */
+	BOX_COMMAND /* path is | and a command line, to be run as user */
 };
 
 struct box {
 	enum box_kind kind;
-	uint32_t uid, gid; /* whose it is; LMTP: not used */
+	uint32_t uid, gid; /* whose it is; LMTP, COMMAND: not used */
 	struct str user;
-	struct str path; /* absolute */
+	struct str path; /* absolute, but for BOX_COMMAND */
 	/* Reverse-path in the place of the sender's, unless that is the null
 	 * one; empty: none.  (The owner of a list.) */
 	struct str owner;
+	/* The user's home, which held no .forward when it was looked at;
+	 * empty: none is to be looked for. */
+	struct str home;
 };
 
 struct plan {

@@ -16,8 +16,9 @@
 
 enum {
 	EVENTS = 64,
-	ACCEPTS = 64,   /* in a row */
-	PAUSE_MS = 1000 /* when no more descriptors are to be had */
+	ACCEPTS = 64,          /* in a row */
+	PAUSE_MS = 1000,       /* when no more descriptors are to be had */
+	TURN_MASK = 0x1fffffff /* what fits beside the kind and the number */
 };
 
 static volatile sig_atomic_t terminated, child_ended;
@@ -60,7 +61,7 @@ int poller_watch(struct poller *p, enum poller_what what, unsigned i,
 	if (*now == events)
 		return 0;
 	e.data.u64 =
-	    (uint64_t)what << 62 | (uint64_t)(turn & 0x3fffffff) << 32 | i;
+	    (uint64_t)what << 61 | (uint64_t)(turn & TURN_MASK) << 32 | i;
 	if (epoll_ctl(
 		p->epoll, fresh ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) == 0) {
 		*now = events;
@@ -197,7 +198,7 @@ static void conn_event(
 {
 	struct conn *k = &p->conn[c];
 
-	if (k->state == CONN_FREE || (k->turn & 0x3fffffff) != turn)
+	if (k->state == CONN_FREE || (k->turn & TURN_MASK) != turn)
 		return;
 	if ((events & EPOLLOUT) != 0)
 		attend_writable(p, c);
@@ -255,8 +256,8 @@ void poller_refresh(struct poller *p)
 
 static void dispatch(struct poller *p, const struct epoll_event *e)
 {
-	enum poller_what what = (enum poller_what)(e->data.u64 >> 62);
-	uint32_t turn = (uint32_t)(e->data.u64 >> 32) & 0x3fffffff;
+	enum poller_what what = (enum poller_what)(e->data.u64 >> 61);
+	uint32_t turn = (uint32_t)(e->data.u64 >> 32) & TURN_MASK;
 	unsigned i = (unsigned)e->data.u64;
 
 	switch (what) {
@@ -274,6 +275,10 @@ static void dispatch(struct poller *p, const struct epoll_event *e)
 		if (p->storer[i].w.fd >= 0)
 			storer_event(p, i, e->events);
 		break;
+	case WHAT_HOMER:
+		if (p->homer[i].w.fd >= 0)
+			homer_event(p, i);
+		break;
 	}
 }
 
@@ -288,6 +293,7 @@ static int wait_ms(const struct poller *p)
 	int64_t next = looker_next_ms(p);
 
 	earlier(&next, storer_next_ms(p));
+	earlier(&next, homer_next_ms(p));
 	if (p->nline > 0)
 		earlier(&next, p->now_ms + POLLER_STUCK_MS);
 	if (p->accept_ms != 0)
@@ -340,6 +346,7 @@ static void keep_time(struct poller *p)
 	}
 	looker_clock(p);
 	storer_clock(p);
+	homer_clock(p);
 	attend_line(p);
 	if (p->accept_ms != 0 && p->now_ms >= p->accept_ms && !p->leaving) {
 		p->accept_ms = 0;
@@ -374,6 +381,7 @@ int poller_prepare(struct poller *p, int single_fd)
 		return rc;
 	}
 	storer_start(p);
+	homer_start(p);
 	rc = looker_start(p);
 	if (rc < 0)
 		return rc;

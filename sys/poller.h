@@ -22,6 +22,8 @@ enum {
 	POLLER_CONNS = 4096,
 	POLLER_LOOKERS = 4,  /* lookup workers */
 	POLLER_STORERS = 24, /* store workers, at most SHARE_SLOTS */
+	POLLER_HOMERS = 8,   /* workers that look into homes */
+	POLLER_SLOW = 64,    /* users whose homes are known to be slow */
 	POLLER_RECORD = REQUEST_WHOLE_MAX, /* to a worker */
 	/* Milliseconds. */
 	POLLER_LINE_MS = 5000, /* to wait in line ... */
@@ -31,6 +33,9 @@ enum {
 	POLLER_DEAF_MS = 10000, /* to take a verdict */
 	POLLER_STORE_MS = 300000,
 	POLLER_LOOKUP_MS = 32000, /* a little more than it gives itself */
+	POLLER_HOME_MS = 3000,   /* to look into a home; it is given up then, */
+	POLLER_SLOW_MS = 30000,  /* for so long, */
+	POLLER_LOST_MS = 10000,  /* and its worker after this */
 	POLLER_SPARE_MS = 60000, /* an idle store worker, and an idle deliver */
 	POLLER_LEAVE_MS = 30000  /* after SIGTERM */
 };
@@ -97,6 +102,21 @@ struct waiting {
 	size_t n; /* octets of its request, in waiting[conn] */
 };
 
+/* A worker that looks into a home for a lookup worker. */
+struct homer {
+	struct worker w;
+	int looker; /* that waits for the answer; -1 */
+	bool busy;
+	uint32_t uid;
+	int64_t since_ms;
+};
+
+/* A user whose home did not answer in time. */
+struct slow {
+	uint32_t uid; /* 0: none */
+	int64_t until_ms;
+};
+
 struct poller {
 	struct store store; /* what store workers are told */
 	struct reload *conf;
@@ -113,6 +133,8 @@ struct poller {
 	struct conn conn[POLLER_CONNS];
 	struct looker looker[POLLER_LOOKERS];
 	struct storer storer[POLLER_STORERS];
+	struct homer homer[POLLER_HOMERS];
+	struct slow slow[POLLER_SLOW];
 	struct waiting line[POLLER_CONNS];
 	char waiting[POLLER_CONNS][REQUEST_MAX];
 };
@@ -129,7 +151,13 @@ int poller_run(struct poller *p);
 /* poller.c: what epoll watches; the end of a connection, with a reason for
  * the log when the peer broke the protocol. */
 #define POLLER_UNWATCHED UINT32_MAX /* in the place of its events */
-enum poller_what { WHAT_LISTENER, WHAT_CONN, WHAT_LOOKER, WHAT_STORER };
+enum poller_what {
+	WHAT_LISTENER,
+	WHAT_CONN,
+	WHAT_LOOKER,
+	WHAT_STORER,
+	WHAT_HOMER
+};
 int poller_watch(struct poller *p, enum poller_what what, unsigned i,
     uint32_t turn, int fd, unsigned events, unsigned *now);
 /* Once in a round with requests: has the configuration changed, or a file
@@ -153,10 +181,20 @@ int looker_start(struct poller *p); /* before the lock-down */
 /* Asks for connection c.  0, or -EAGAIN: nobody is free. */
 int looker_ask(struct poller *p, unsigned c, struct str question);
 void looker_event(struct poller *p, unsigned i);
+void looker_lost(struct poller *p, unsigned i); /* ends it */
 void looker_clock(struct poller *p);
 int64_t looker_next_ms(const struct poller *p); /* the next deadline */
 bool looker_stuck(const struct poller *p);      /* nobody will be free soon */
 bool looker_any(const struct poller *p);
+
+/* homer.c: workers that look into homes. */
+void homer_start(struct poller *p);
+/* What lookup worker i asks back.  Answered, sooner or later; -EBADMSG. */
+int homer_ask(struct poller *p, unsigned i, struct str question);
+void homer_event(struct poller *p, unsigned i);
+void homer_excuse(struct poller *p, unsigned looker); /* it has ended */
+void homer_clock(struct poller *p);
+int64_t homer_next_ms(const struct poller *p);
 
 /* storer.c: the store workers. */
 void storer_start(struct poller *p);

@@ -41,8 +41,8 @@ static void deliver(const struct store *s, struct job *j, struct str sender,
 	static const struct verdict with_others = { VERDICT_LATER,
 		{ "4.3.0", 5 },
 		{ "another recipient cannot be served now", 38 } };
-	struct commit c = { s->self, s->hostname, s->mail_gid, s->minimum_uid,
-		s->slot, sender, content };
+	struct commit c = { s->self, s->hostname, s->run_directory, s->mail_gid,
+		s->minimum_uid, s->slot, sender, content };
 
 	if (job_is_settled(j)) {
 		commit_job(&c, j);
@@ -56,7 +56,7 @@ static int answer(int sock, const struct job *j)
 {
 	char text[REQUEST_MAX];
 	struct buf b = BUF(text);
-	int rc = 0;
+	int rc = j->changed ? io_send_record(sock, STR("f"), -1) : 0;
 
 	for (unsigned i = 0; i < j->nrcpts && rc == 0; i++) {
 		struct verdict v = job_verdict(j, i);

@@ -11,6 +11,7 @@
 struct store {
 	const struct identity *self;
 	struct str hostname;
+	const char *run_directory;
 	uint32_t minimum_uid;
 	gid_t mail_gid;
 	int slot;        /* of sys/share.h; SHARE_NONE */
@@ -27,6 +28,7 @@ struct store {
  *
  * S and M are answered by "s" and a verdict for each R in their order, or S by
  * one "x": the descriptor is not what was promised, and nothing was done.
+ * "f" comes before the verdicts when plans like these must not be used again.
  */
 void store_serve(int sock, const struct store *store);
 

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "sys/cache.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include "sys/poller.h"
@@ -19,6 +20,7 @@ static void serve(int sock, const void *arg)
 	struct store s = p->store;
 
 	s.hostname = p->conf->now->hostname;
+	s.run_directory = p->conf->now->run_directory;
 	store_serve(sock, &s);
 }
 
@@ -262,7 +264,7 @@ void storer_resume(struct poller *p, unsigned c)
 	poller_watch(p, WHAT_STORER, i, 0, s->w.fd, EPOLLIN, &s->events);
 }
 
-/* A record of a store worker: a verdict, or "x". */
+/* A record of a store worker: a verdict, "f" or "x". */
 static void take_record(struct poller *p, unsigned i, struct str record)
 {
 	struct storer *s = &p->storer[i];
@@ -270,7 +272,9 @@ static void take_record(struct poller *p, unsigned i, struct str record)
 	struct verdict v;
 	int c = s->conn;
 
-	if (s->due > 0 && str_eq(record, STR("x"))) {
+	if (s->due > 0 && str_eq(record, STR("f"))) {
+		cache_forget();
+	} else if (s->due > 0 && str_eq(record, STR("x"))) {
 		done_with(p, s);
 		if (c >= 0) {
 			p->conn[c].storer = -1;

@@ -108,6 +108,30 @@ static int permitted(const struct users *u, uid_t uid, struct str name)
 	return -EPERM;
 }
 
+/* Where his .forward is looked for: nowhere, when we may not look there as
+ * he, or when he has no home. */
+static void set_home(
+    const struct users *u, struct user *user, struct str home, bool borrowed)
+{
+	static const struct str none[] = { { "/", 1 }, { "/dev/null", 9 },
+		{ "/nonexistent", 12 } };
+	uid_t uid = user->box.uid;
+	struct buf b = BUF(user->home);
+
+	user->borrowed = borrowed;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (str_eq(home, none[i]))
+			return;
+	if (!u->conf->forward || home.n == 0 || home.p[0] != '/' ||
+	    (uid != u->self->uid &&
+		(!u->self->privileged || uid < u->minimum_uid)))
+		return;
+	buf_put(&b, home);
+	buf_putc(&b, '\0');
+	if (!b.full)
+		user->box.home = str_of(user->home);
+}
+
 static int take_passwd(struct users *u, const struct passwd *pw,
     struct str domain, struct user *user)
 {
@@ -122,7 +146,8 @@ static int take_passwd(struct users *u, const struct passwd *pw,
 		return USERS_NONE;
 	buf_put(&n, name);
 	user->box = (struct box){ kind_of(c->mailbox), pw->pw_uid, pw->pw_gid,
-		buf_str(&n), STR(""), STR("") };
+		buf_str(&n), STR(""), STR(""), STR("") };
+	set_home(u, user, str_of(pw->pw_dir), false);
 	if (c->mailbox != MAILBOX_LMTP) {
 		rc = permitted(u, pw->pw_uid, name);
 		if (rc < 0)
@@ -208,6 +233,18 @@ static bool find_line(struct str text, struct str name, struct str *path)
 	return found;
 }
 
+/* The directory that the last one of a path is in. */
+static struct str parent_of(struct str path)
+{
+	while (path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	while (path.n > 1 && path.p[path.n - 1] != '/')
+		path.n--;
+	while (path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	return path;
+}
+
 /* The owner of the directory is the user. */
 static int take_line(struct users *u, struct str path, struct user *user)
 {
@@ -227,6 +264,7 @@ static int take_line(struct users *u, struct str path, struct user *user)
 	user->box.uid = w.owner;
 	user->box.gid = w.group;
 	user->box.path = str_of(user->path);
+	set_home(u, user, parent_of(user->box.path), true);
 	return permitted(u, w.owner, user->box.user);
 }
 
@@ -245,10 +283,10 @@ static int ask_file(struct users *u, struct str name, struct user *user)
 		return USERS_NONE;
 	for (size_t i = 0; i < name.n; i++)
 		buf_putc(&n, str_lower(name.p[i]));
-	user->box =
-	    (struct box){ BOX_WALKED, 0, 0, buf_str(&n), STR(""), STR("") };
+	user->box = (struct box){ .kind = BOX_WALKED, .user = buf_str(&n) };
 	if (u->conf->mailbox != MAILBOX_LMTP)
 		return take_line(u, path, user);
+	user->borrowed = false;
 	user->box.kind = BOX_LMTP;
 	user->box.uid = u->self->uid;
 	user->box.gid = u->self->gid;

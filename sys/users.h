@@ -37,6 +37,8 @@ struct user {
 	struct box box;
 	char name[USERS_NAME_MAX + 1];
 	char path[PATH_MAX];
+	char home[PATH_MAX];
+	bool borrowed; /* box.home is his only if it belongs to him */
 };
 
 /*

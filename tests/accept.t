@@ -60,7 +60,8 @@ def stored(p, content=SMALL, name='alice'):
 def whole(q, content=SMALL):
     """It holds this message, under our Received, which names the file."""
     assert qfile.NAME.fullmatch(q.name), q.name
-    m = re.match(rb'Received: .*?\n(?![ \t])', q.content, re.S)
+    m = re.match(rb'(Delivered-To: [^\n]*\n)?Received: .*?\n(?![ \t])',
+                 q.content, re.S)
     assert m and q.name.encode() in m[0], q.content[:300]
     got = uncompleted(m[0], q.content[m.end():])
     assert got == content.replace(b'\r\n', b'\n'), (

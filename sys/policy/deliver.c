@@ -113,6 +113,8 @@ static const struct policy_rule rules[] = {
 	ALLOW("clone", BITS(0, ~(uint64_t)POLICY_FORK_ID_BITS, POLICY_FORK)),
 	REFUSE("clone3", ENOSYS, NO_CONDITION),	/* flags in memory; use clone */
 	ALLOW("wait4", NO_CONDITION),
+	ALLOW("alarm", NO_CONDITION),		/* a child ends itself */
+	ALLOW("setitimer", NO_CONDITION),	/* musl, and newer machines */
 	ALLOW("kill", BITS(0, 0x80000000, 0), INT(1, SIGKILL)),
 	ALLOW("kill", BITS(0, 0x80000000, 0), INT(1, SIGTERM)),
 	ALLOW("pipe2", NO_CONDITION),
@@ -134,6 +136,7 @@ static const struct policy_rule rules[] = {
 	ALLOW("capget", NO_CONDITION),
 	ALLOW("capset", NO_CONDITION),		/* can only give up */
 	ALLOW("prctl", INT(0, PR_SET_PDEATHSIG)),
+	ALLOW("prctl", INT(0, PR_SET_NAME)),
 	ALLOW("prctl", INT(0, PR_SET_NO_NEW_PRIVS)),
 	ALLOW("prctl", INT(0, PR_CAP_AMBIENT), LONG(1, PR_CAP_AMBIENT_CLEAR_ALL)),
 	ALLOW("prctl", INT(0, PR_CAPBSET_DROP)),

@@ -23,7 +23,8 @@ static void same(const struct box *box)
 	HOLDS(plan_next(&again, &copy) == 0 && again.n == 0);
 	HOLDS(copy.kind == box->kind && copy.uid == box->uid &&
 	      copy.gid == box->gid && str_eq(copy.user, box->user) &&
-	      str_eq(copy.path, box->path) && str_eq(copy.owner, box->owner));
+	      str_eq(copy.path, box->path) && str_eq(copy.owner, box->owner) &&
+	      str_eq(copy.home, box->home));
 }
 
 static bool same_box(const struct box *a, const struct box *b)
@@ -94,8 +95,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 			HOLDS(plan.boxes.n < left);
 			left = plan.boxes.n;
 			HOLDS(box.uid != 0 && box.uid != UINT32_MAX);
-			HOLDS(box.path.n > 0 && box.path.p[0] == '/');
+			HOLDS(box.path.n > 0 &&
+			      box.path.p[0] ==
+				  (box.kind == BOX_COMMAND ? '|' : '/'));
 			HOLDS(str_find(box.path, '\0') == box.path.n);
+			HOLDS(box.home.n == 0 || box.home.p[0] == '/');
 			same(&box);
 		}
 	}

@@ -2,8 +2,9 @@
 
 After isolate() the process and its children have an empty network with a
 loopback device that answers for 192.0.2.0/24, 198.51.100.0/24 and
-2001:db8::/32, an /etc/passwd with the accounts of USERS, an empty /run, and a
-/dev of their own with the few devices that a program needs.  Nothing of it is
+2001:db8::/32, an /etc/passwd with the accounts of USERS, a /home with their
+homes, an empty /run, and a /dev of their own with the few devices that a
+program needs.  Nothing of it is
 seen by the rest of the machine, and it goes away with the process.
 """
 import ctypes
@@ -22,6 +23,7 @@ USERS = {
     '_postern-deliver': (20101, '/usr/sbin/nologin'),
     '_postern-queue': (20102, '/usr/sbin/nologin'),
     '_postern-tls': (20103, '/usr/sbin/nologin'),
+    '_postern-command': (20104, '/usr/sbin/nologin'),
     'alice': (20001, '/bin/sh'),
     'bob': (20002, '/bin/sh'),
     'carol': (20003, '/bin/sh'),
@@ -60,7 +62,12 @@ def _overlay(etc, name, lines, directory):
 
 
 def _accounts(directory):
-    passwd = ['%s:x:%d:%d::%s/home/%s:%s\n' % (n, u, u, directory, n, sh)
+    _mount('none', '/home', 0, b'tmpfs')
+    os.chmod('/home', 0o755)
+    for name, (uid, _) in USERS.items():
+        os.mkdir('/home/' + name, 0o755)
+        os.chown('/home/' + name, uid, uid)
+    passwd = ['%s:x:%d:%d::/home/%s:%s\n' % (n, u, u, n, sh)
               for n, (u, sh) in USERS.items()]
     group = ['%s:x:%d:%s\n' % (n, u, MEMBERS.get(n, ''))
              for n, (u, _) in USERS.items()]

@@ -28,7 +28,7 @@ class Target:
         self.warm()
         self.take()
         self.files = self.tree()
-        self.extra = self.poller_fds() - len(self.workers())
+        self.extra = self.poller_fds() - len(self.all_workers())
 
     def peer(self):
         """A connection of smtpd's own user."""
@@ -59,6 +59,9 @@ class Target:
     def workers(self):
         return self.d.children()
 
+    def all_workers(self):
+        return self.workers() + self.d.homers()
+
     def poller_fds(self):
         return len(os.listdir('/proc/%d/fd' % self.d.proc.pid))
 
@@ -71,8 +74,8 @@ class Target:
 
     def at_rest(self):
         """Descriptors: its own, one a worker, and the good connection's."""
-        pids = self.workers()
-        return (len(pids) <= WORKERS + 4 and
+        pids = self.all_workers()
+        return (len(self.workers()) <= WORKERS + 4 and
                 self.poller_fds() == self.extra + len(pids) and
                 all(self.plain_worker(pid) for pid in pids))
 

@@ -258,13 +258,15 @@ class Postern:
                         self.path('libexec', 'tls'))
         # not beside smtpd, which would start it
         os.mkdir(self.path('aside'))
-        if os.path.exists(os.path.join(BUILD, 'queue')): # no static one
-            shutil.copy(os.path.join(BUILD, 'queue'),
-                        self.path('aside', 'queue'))
+        for name in 'queue', 'command':
+            if os.path.exists(os.path.join(BUILD, name)): # no static queue
+                shutil.copy(os.path.join(BUILD, name),
+                            self.path('aside', name))
         self.smtpd = self.path('libexec', 'smtpd')
         self.deliver = self.path('libexec', 'deliver')
         self.tls = self.path('libexec', 'tls')
         self.queue = self.path('aside', 'queue')
+        self.command = self.path('aside', 'command')
 
     def uid(self, name):
         if self.multi:

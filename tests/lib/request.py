@@ -19,6 +19,14 @@ def forwarded(octets):
     return FORWARDED | ((h ^ h >> 24) & 0xffffff) << 8
 
 
+def comm(pid):
+    try:
+        with open('/proc/%d/comm' % pid) as f:
+            return f.read().strip()
+    except OSError:
+        return None
+
+
 class Ended(Exception):
     """deliver closed the connection."""
 
@@ -151,8 +159,14 @@ class Deliver:
 
     def children(self, pid=None):
         """pids of the workers (or of pid's children), lookup workers first:
-        they have no filter."""
-        return children(pid or self.proc.pid)
+        they have no filter; without those that look into homes."""
+        return [c for c in children(pid or self.proc.pid)
+                if comm(c) != 'deliver-homes']
+
+    def homers(self):
+        """pids of the workers that look into homes."""
+        return [c for c in children(self.proc.pid)
+                if comm(c) == 'deliver-homes']
 
     def workers(self, filtered):
         found = []

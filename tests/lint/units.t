@@ -21,7 +21,7 @@ traps() {
 	done
 	grep -q '^KillMode=process$' "$units/postern-tls.service" ||
 		echo 'postern-tls.service: kills connections'
-	for u in smtpd deliver queue; do
+	for u in smtpd deliver queue command; do
 		u=$units/postern-$u.service
 		grep -q '^StartLimitIntervalSec=0$' "$u" || echo "$u: can fail"
 		grep -q '^KillMode=mixed$' "$u" || echo "$u: kills sessions"
@@ -36,6 +36,7 @@ silent 'systemd-analyze verify' verify
 gate 'exposure of smtpd is at most 1.0' exposure postern-smtpd.service 10
 gate 'exposure of deliver is at most 2.0' exposure postern-deliver.service 20
 gate 'exposure of tls is at most 1.0' exposure postern-tls.service 10
+gate 'exposure of command is at most 3.5' exposure postern-command.service 35
 gate 'exposure of queue is at most 2.0' exposure postern-queue.service 20
 silent 'directives that must and must not be there' traps
 silent 'nothing is set-uid or set-gid' setid

@@ -12,7 +12,7 @@ boot() { # what `inside` is to do, options of nspawn
 	systemctl --root="$root" preset postern-local.socket \
 		postern-smtpd.socket postern-deliver.socket \
 		postern-queue.socket postern-queue.timer \
-		postern-smtpd-accept.socket >>"$log" 2>&1 || bail 'preset'
+		postern-smtpd-accept.socket postern-command.socket >>"$log" 2>&1 || bail 'preset'
 	cat >"$root/etc/systemd/system/inside.service" <<-EOT
 		[Unit]
 		After=multi-user.target

@@ -116,6 +116,8 @@ static const struct {
 	{ "smarthost-for a@b.example\n", "a sender and a next hop" },
 	{ "smarthost-for a smtp://x\n", "an address or @domain" },
 	{ "smarthost-for a@b.example x\n", "x'" },
+	{ "forward yes\n", "on or off" },
+	{ "forward\n", "a value is needed" },
 };
 
 /* Each of these is refused, on the line and for the reason named. */
@@ -204,6 +206,10 @@ static void defaults(void)
 	    "~/Maildir");
 	tap_ok(conf.message_size_limit == 50u * 1024 * 1024, "50M");
 	tap_ok(!conf.users_file && conf.minimum_uid == 1000, "system users");
+	tap_ok(conf.forward, "their .forward is followed");
+	tap_ok(
+	    read_text("forward off\n", why, sizeof(why)) == 0 && !conf.forward,
+	    "unless it is not");
 }
 
 static void values(void)

@@ -137,12 +137,18 @@ static void host_close(void *self)
 	run.open = false;
 }
 
-/* What was written begins with one Received field; the rest is the content. */
-static void check_content(void)
+/* What was written begins with one Received field, behind a Delivered-To when
+ * the only recipient leads elsewhere; the rest is the content. */
+static void check_content(const struct session *s)
 {
 	struct str m = str_at(run.message, run.nmessage);
 	struct str want = buf_str(&d.content);
 
+	if (s->nprefix > 0 &&
+	    (s->ngiven != 1 || !str_starts(m, STR("Delivered-To: ")) ||
+		str_find(m, '\n') + 1 != s->nprefix))
+		fail("another beginning", m);
+	m = str_skip(m, s->nprefix);
 	if (!str_starts(m, STR("Received: from ")))
 		fail("no Received", m);
 	do
@@ -177,7 +183,7 @@ static void commit(
 	run.queued += queue;
 	if (s->nrcpt == 0)
 		fail("committed for nobody", STR(""));
-	check_content();
+	check_content(s);
 	*v = (struct verdict){ VERDICT_DONE, STR("2.0.0"), STR("stored") };
 }
 
