@@ -23,8 +23,10 @@ bool words_are_needed(struct str text)
 
 static bool is_plain(char c)
 {
+	static const char marks[] = "!*+-/";
+
 	return str_isalpha(c) || str_isdigit(c) ||
-	       (c != '\0' && memchr("!*+-/", c, 5) != NULL);
+	       (c != '\0' && memchr(marks, c, sizeof(marks) - 1) != NULL);
 }
 
 /* The octets at the front that belong into one word together. */

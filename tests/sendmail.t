@@ -15,7 +15,8 @@ from mailer import (DATAERR, NOPERM, NOUSER, OK, UNAVAILABLE, USAGE, Mailer,
 from postern import Postern
 
 t = tap.Tap()
-p = Postern()
+# whom alice may send as is tests/submission.t's
+p = Postern({'trusted-users': '*'})
 sendmail = Mailer(p)
 p.start()
 SELF = pwd.getpwuid(p.uid('alice')).pw_name if (
@@ -316,6 +317,18 @@ def unknown_user():
     arrived(p, 'bob')
 
 
+def a_sender_that_is_not_hers():
+    """Policy is smtpd's, and the caller is told."""
+    if not box.isolated():
+        raise tap.Skip('whom smtpd runs as may send as anybody')
+    p.configure({'trusted-users': 'system'})
+    try:
+        sendmail.fails(NOPERM, '-f', 'a@b.example', 'bob', say='550 5.7.1')
+        arrived_nothing()
+    finally:
+        p.configure({'trusted-users': '*'})
+
+
 def dashes_in_front():
     sendmail.fails(NOUSER, 'bob', '-t@here.example', say='-t@here.example')
     arrived(p, 'bob')
@@ -402,7 +415,7 @@ def route():
 
 
 for test in (a_million_recipients, an_address_that_is_none, unknown_user,
-             dashes_in_front, talks):
+             a_sender_that_is_not_hers, dashes_in_front, talks):
     t.run(test.__name__.replace('_', ' '), test)
 for args in ('-bs', '-bs -i', '-bs -odb -oem'):
     t.run('SMTP mode, ' + args, smtp_mode, args.split())
