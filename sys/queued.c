@@ -215,8 +215,8 @@ static int check_end(const struct queued *q, uint32_t *crc)
 	if (q->size < sizeof(text))
 		return QUEUED_BAD;
 	do
-		n = pread(q->fd, text, sizeof(text),
-		    (off_t)(q->size - sizeof(text)));
+		n = pread(
+		    q->fd, text, sizeof(text), (off_t)(q->size - sizeof(text)));
 	while (n < 0 && errno == EINTR);
 	/* what cannot be read now is not damaged for that */
 	if (n < 0)

@@ -4,6 +4,7 @@
  * them.  For the tables of the carrier, and of the pass that forks it: a
  * filter cannot loosen the one before it.
  */
+/* clang-format off */
 	/* Strangers, resolvers, and the pass. */
 	ALLOW("socket", INT(0, AF_INET)),
 	ALLOW("socket", INT(0, AF_INET6)),

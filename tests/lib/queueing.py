@@ -45,6 +45,15 @@ def spool_on(p, disk):
     return queue
 
 
+ADDED = re.compile(rb'^(Date|Message-ID): [^\n]*\n', re.M | re.I)
+
+
+def as_sent(text):
+    """Without the fields that a submission is completed by."""
+    head, body = text.split(b'\n\n', 1)
+    return ADDED.sub(b'', head + b'\n') + b'\n' + body
+
+
 def final(queue):
     """Names of messages in this directory."""
     return [n for n in sorted(os.listdir(queue)) if not n.startswith('t')]
@@ -114,6 +123,9 @@ class Queueing(Receiving):
         return Sent(sorted(rcpts) or [AWAY[0]], r.choice((0, 0, 0, 6000,
                                                           100000)))
 
+    def _whole(self, text):
+        return super()._whole(as_sent(text) if b'\n\n' in text else text)
+
     def check(self, top, marks):
         count, problems = self._mailboxes(top)
         yield from problems
@@ -138,7 +150,7 @@ class Queueing(Receiving):
                 at = q.content.index(b'Subject: ')
                 ident = q.content[at + 9:].split(b'\n', 1)[0].decode()
                 sent = self.sent[ident]
-                whole = q.content[at:] == content(ident, sent.size)
+                whole = as_sent(q.content[at:]) == content(ident, sent.size)
             except (qfile.Bad, ValueError, KeyError) as e:
                 problems.append(('torn', '%s: %s' % (name, e)))
                 continue
@@ -223,10 +235,14 @@ class Hops:
 class Passing:
     """Two passes over a queue: they deliver, put off, report and remove.
     After a cut, the next passes bring everything to its end, and nothing that
-    had been settled is done again.  lie: calls of the pass that are in
-    vain."""
+    had been settled is done again: what was put off, what was reported, and
+    all of a pass that is over.  Removals of what was delivered as a whole are
+    made to last for many at once (sys/shift.c); of these some come again.
+    lie: calls of the pass that are in vain."""
 
-    END = re.compile('event=(?:removed|put-off) id=(?:"?)([^ "]+)')
+    END = re.compile('event=(removed|put-off) id="?([^ "]+)')
+    UNSYNCED = 64       # removals
+    OVER = 'pass over'
 
     def __init__(self, messages, lie=()):
         self.messages, self.lie = messages, list(lie)
@@ -279,9 +295,14 @@ class Passing:
         self.p.popen = plain
         for line in run.stderr:
             m = self.END.search(line)
-            if m:
-                disk.mark('settled ' + m[1])
+            if m and (m[1] == 'put-off' or self._reports(m[2])):
+                disk.mark('settled ' + m[2])
         assert run.wait() == 0, run.returncode
+        disk.mark(self.OVER)
+
+    def _reports(self, name):
+        """Its marks are on stable storage before it goes."""
+        return any(r[0] == 'b' for r in self.fates.get(name, ()))
 
     # look
 
@@ -321,17 +342,16 @@ class Passing:
 
     def _judge(self, marks, after):
         """Each at least once; again only what was not settled."""
-        settled = {}
+        settled, repeated = {}, 0
+        over = max([i for i, m in enumerate(marks) if m == self.OVER],
+                   default=-1)
         for i, mark in enumerate(marks):
             if mark.startswith('settled '):
                 settled[mark[8:]] = i
         for name, rcpts in self.fates.items():
             wanted = [('got ' + r, name) for r in rcpts if r[0] != 'b']
             if any(r[0] == 'b' for r in rcpts):
-                report = [n for n in settled
-                          if n[0] in 'rp' and name in n]
-                wanted.append(('told ' + self.ident[name],
-                               report[0] if report else None))
+                wanted.append(('told ' + self.ident[name], None))
             for what, file in wanted:
                 before, again = marks.count(what), after.count(what)
                 if before + again == 0:
@@ -339,7 +359,10 @@ class Passing:
                 elif before > 1 or again > 1:
                     yield 'twice', '%s of %s' % (what, name)
                 elif before and again:
-                    if settled.get(file, -1) > marks.index(what):
-                        yield 'twice', '%s, though %s was settled' % (what,
-                                                                      file)
+                    repeated += 1
+                    if max(settled.get(file, -1), over) > marks.index(what):
+                        yield 'twice', '%s, though it was settled' % what
                     self.left['again after a cut'] += 1
+        # and as many that are on their way meanwhile
+        if repeated > 2 * self.UNSYNCED:
+            yield 'twice', '%d at once' % repeated
