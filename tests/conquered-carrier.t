@@ -5,6 +5,7 @@ use sockets, and tell the pass what became of that message; it can do nothing
 else, and whatever it tells, the rest of the queue goes its way."""
 import errno
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,7 +23,9 @@ from sink import Sink
 
 t = tap.Tap()
 PROGRAM = os.path.join(postern.BUILD, 'tests/tools/conquered-carrier')
-PASS = 16               # its socket to the pass, sys/sandbox.h
+with open(os.path.join(postern.ROOT, 'sys/sandbox.h')) as header:
+    # its socket to the pass
+    PASS = int(re.search(r'SANDBOX_FREE_FD = (\d+)', header.read())[1])
 SECRET = b'Subject: secret\n\nfor eve alone\n'
 ABSTRACT = '\0postern-conquered-%d' % os.getpid()
 

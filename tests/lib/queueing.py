@@ -301,8 +301,9 @@ class Passing:
         disk.mark(self.OVER)
 
     def _reports(self, name):
-        """Its marks are on stable storage before it goes."""
-        return any(r[0] == 'b' for r in self.fates.get(name, ()))
+        """It goes with its report: its marks are on stable storage then."""
+        letters = {r[0] for r in self.fates.get(name, ())}
+        return 'b' in letters and 'l' not in letters
 
     # look
 
