@@ -241,7 +241,7 @@ def alias_faults(p):
     out = p.postern('check', '-n', code=78)
     has(out, r"^fault: .*/aliases:1: 'nobody-here' is nobody$",
         r'^fault: .*/aliases:2: not understood',
-        r"^fault: .*/aliases:3: '/bin/true': commands and files",
+        r"^fault: .*/aliases:3: '/bin/true': commands are not enabled",
         r"^fault: .*/aliases:4: '.*': .*leads to itself",
         r"^fault: .*/aliases:6: '/nonexistent': cannot be included.*No such")
 
