@@ -101,8 +101,16 @@ static void refused(void *self, struct str line, struct str text)
 	(void)text;
 }
 
+static void may_send(void *self, const struct addr *from, struct verdict *v)
+{
+	(void)self;
+	(void)from;
+	*v = (struct verdict){ VERDICT_DONE, STR("2.1.0"), STR("") };
+}
+
 static const struct session_host host = {
 	.lookup = lookup,
+	.may_send = may_send,
 	.is_local = yes,
 	.is_relayed = yes,
 	.has_room = has_room,
