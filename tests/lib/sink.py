@@ -1,5 +1,6 @@
 """A next hop: an SMTP or LMTP server in threads of the test, which answers as
 it is told and keeps what it takes."""
+import contextlib
 import os
 import socket
 import threading
@@ -71,11 +72,16 @@ class Sink:
             self.connections += 1
             self.now += 1
             self.most = max(self.most, self.now)
+        left = False
         try:
             with conn, conn.makefile('rb') as f:
-                self._talk(conn, f)
+                left = self._talk(conn, f)
         except (OSError, ValueError):
             pass
+        if not left:
+            self._leave()
+
+    def _leave(self):
         with self.lock:
             self.now -= 1
 
@@ -122,10 +128,14 @@ class Sink:
                 message = None
                 self._reply(conn, verb, line, OK)
             elif verb == 'QUIT':
-                self._reply(conn, verb, line, '221 2.0.0 bye')
-                return
+                # before he hears it, or his successor may be counted first
+                self._leave()
+                with contextlib.suppress(OSError, ValueError):
+                    self._reply(conn, verb, line, '221 2.0.0 bye')
+                return True
             else:
                 self._reply(conn, verb, line, '502 5.5.1 no')
+        return False
 
     def _data(self, conn, f, message):
         lines = []
