@@ -9,6 +9,9 @@ base systemd,systemd-sysv,dbus,libnss-systemd,curl,procps,libssl3,libunbound8 \
 	booted
 boot() { # what `inside` is to do, options of nspawn
 	install_machine inside
+	# she writes as somebody of another domain
+	mkdir -p "$root/etc/postern"
+	echo 'trusted-users system alice' >"$root/etc/postern/postern.conf"
 	systemctl --root="$root" preset postern-local.socket \
 		postern-smtpd.socket postern-deliver.socket \
 		postern-queue.socket postern-queue.timer \
