@@ -347,6 +347,7 @@ for test in (an_mbox_of_all, comes_in_time, only_those_left):
 
 
 # dead.letter under attack: a service that refuses makes it be written.
+VICTIM = '/home/victim'  # of the same file system, for links
 
 def attacked(prepare, *, say='could not be saved', code=NOUSER,
              user='alice'):
@@ -363,7 +364,7 @@ def attacked(prepare, *, say='could not be saved', code=NOUSER,
 
 
 def victim():
-    path = p.path('victim')
+    path = VICTIM
     with open(path, 'w') as f:
         f.write('as it was\n')
     os.chmod(path, 0o666)
@@ -371,7 +372,7 @@ def victim():
 
 
 def untouched():
-    with open(p.path('victim')) as f:
+    with open(VICTIM) as f:
         assert f.read() == 'as it was\n'
 
 
@@ -379,7 +380,7 @@ def symlink():
     """Not even to another file of the user's."""
     def link(path):
         os.chown(victim(), p.uid('alice'), -1)
-        os.symlink(p.path('victim'), path)
+        os.symlink(VICTIM, path)
     attacked(link)
     untouched()
 

@@ -19,6 +19,7 @@ def machine():
     p = Postern({'users': 'system', 'mailbox': None}, users=())
     for name in ('alice', 'bob'):
         p._mkdir('home/' + name, name, 0o700)
+    box.homes(p.path('home'))
     p.start()
     return p
 

@@ -18,6 +18,7 @@ class Mailer:
         self.p = p
         self.program = p.path('libexec', 'sendmail')
         shutil.copy(os.path.join(BUILD, 'sendmail'), self.program)
+        box.homes(p.path('home'))
         for name in ('mailq', 'newaliases'):
             os.symlink('sendmail', p.path('libexec', name))
 
@@ -60,6 +61,8 @@ class Mailer:
         return r
 
     def home(self, user='alice'):
+        if box.isolated():
+            return '/home/' + user
         return self.p.path('home', user)
 
     def dead(self, user='alice'):
