@@ -179,7 +179,8 @@ check-system: all
 	@$(TEST) $(wildcard tests/system/*.t)
 check-long: test-programs
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(TEST) \
-	  $(FUZZERS:$(B)/%=scripts/fuzz.sh:%) $(wildcard tests/long/*.t)
+	  $(FUZZERS:$(B)/%=scripts/fuzz.sh:%)
+	@JOBS=1 $(TEST) $(wildcard tests/long/*.t) # each wants the machine
 lint:
 	@scripts/deps.sh build lint
 	@$(MAKE) -s --no-print-directory all
