@@ -316,7 +316,7 @@ static int read_message(void)
 		rc = letter_look(&k.letter);
 	}
 	if (rc < 0)
-		return complain(EX_TEMPFAIL,
+		return complain(EX_IOERR,
 		    "reading the message: %s; nothing was sent", strerror(-rc));
 	if (!k.line.header_rcpts)
 		return 0;
@@ -346,14 +346,14 @@ static int complete_message(void)
 		return complain(EX_USAGE, "a full name that is too long");
 	rc = letter_measure(&k.letter);
 	if (rc < 0)
-		return complain(EX_TEMPFAIL,
+		return complain(EX_IOERR,
 		    "reading the message: %s; nothing was sent", strerror(-rc));
 	return 0;
 }
 
 /* --- the end ------------------------------------------------------------- */
 
-static void save(const bool *wanted)
+static bool save(const bool *wanted)
 {
 	char room[LINE_ROOM];
 	struct buf path = BUF(room);
@@ -366,9 +366,11 @@ static void save(const bool *wanted)
 		(void)complain(0, "the message could not be saved in %s: %s",
 		    path.n > 0 ? shown(buf_str(&path)) : "~/dead.letter",
 		    strerror(-rc));
+	return rc == 0;
 }
 
-/* Returns the exit code. */
+/* Returns the exit code.  EX_TEMPFAIL is "queued" to some callers, who go on
+ * in peace: it takes a copy that somebody can send again. */
 static int finish(void)
 {
 	static bool everybody[QFILE_RCPT_MAX];
@@ -377,12 +379,11 @@ static int finish(void)
 	if (s->nleft > 0) {
 		(void)complain(0, "%u of %u recipients not served: %.*s",
 		    s->nleft, k.letter.envelope.nrcpt, (int)s->why.n, s->why.p);
-		save(s->is_open);
-		return EX_TEMPFAIL;
+		return save(s->is_open) ? EX_TEMPFAIL : EX_OSERR;
 	}
 	if (s->ndone == 0 && s->nrefused > 0) {
 		memset(everybody, true, sizeof(everybody));
-		save(everybody);
+		(void)save(everybody);
 	}
 	return s->code != 0 ? s->code : k.code;
 }

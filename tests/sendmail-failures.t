@@ -13,8 +13,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import box
 import tap
-from mailer import (DATAERR, NOHOST, NOPERM, NOUSER, OK, TEMPFAIL,
-                    UNAVAILABLE, Mailer)
+from mailer import (DATAERR, IOERR, NOHOST, NOPERM, NOUSER, OK, OSERR,
+                    TEMPFAIL, UNAVAILABLE, Mailer)
 from postern import Postern, until
 from sink import Sink
 
@@ -441,6 +441,30 @@ def without_a_home():
     assert not os.path.exists('/tmp/dead.letter')
 
 
+def neither_taken_nor_saved():
+    """75 is "queued" to some callers, PHP among them: they would go on as if
+    there were a copy somewhere."""
+    r = subprocess.run(
+        [sendmail.program, 'bob'], input=TEXT, stderr=subprocess.PIPE,
+        env=sendmail.environment({'HOME': '/tmp'}), user=61234, group=61234,
+        extra_groups=[], timeout=90)
+    assert r.returncode == OSERR, r
+    assert b'could not be saved' in r.stderr, r
+
+
+def not_even_read():
+    here = os.open('/', os.O_RDONLY)
+    try:
+        r = subprocess.run(
+            [sendmail.program, 'bob'], stdin=here, stderr=subprocess.PIPE,
+            env=sendmail.environment(), **sendmail.identity('alice'))
+    finally:
+        os.close(here)
+    assert r.returncode == IOERR, r
+    assert b'nothing was sent' in r.stderr, r
+    nothing_kept()
+
+
 def disk_full():
     """What does not fit whole is taken back."""
     home = sendmail.home('alice')
@@ -470,7 +494,8 @@ def appended():
 
 
 for test in (symlink, dangling_symlink, hard_link, of_another, fifo,
-             directory, home_of_another, without_a_home, disk_full, appended):
+             directory, home_of_another, without_a_home, neither_taken_nor_saved,
+             not_even_read, disk_full, appended):
     t.run('dead.letter: ' + test.__name__.replace('_', ' '), test)
 
 

@@ -7,7 +7,7 @@ import box
 from postern import BUILD, split_trace
 
 OK, USAGE, DATAERR, NOUSER, NOHOST = 0, 64, 65, 67, 68
-UNAVAILABLE, TEMPFAIL, NOPERM = 69, 75, 77
+UNAVAILABLE, OSERR, IOERR, TEMPFAIL, NOPERM = 69, 71, 74, 75, 77
 
 
 class Mailer:
