@@ -190,14 +190,15 @@ static void stop_taking(void)
 	relay.closing = true;
 }
 
-static void take(int sock)
+/* A record without an octet looks like the end, which `over` tells. */
+static void take(int sock, bool over)
 {
 	int fd[2], rc = 1;
 
 	for (unsigned i = 0; i < TAKE && (rc == 1 || rc == -EBADMSG); i++) {
 		rc = pair_recv(sock, fd);
-		if (rc == 0 && relay.r->from->type == SOCK_DGRAM)
-			rc = -EBADMSG; /* empty: it has no end */
+		if (rc == 0 && !over)
+			rc = -EBADMSG;
 		if (rc == 1) {
 			relay.r->state->taken++;
 			add(fd);
@@ -214,7 +215,9 @@ static void on_event(const struct epoll_event *e)
 	if (k == NULL) { /* one of the sockets of requests: all are looked at */
 		for (unsigned i = 0; i < relay.r->from->n && !relay.closing;
 		     i++)
-			take(relay.r->from->v[i].fd);
+			take(relay.r->from->v[i].fd,
+			    relay.r->from->type != SOCK_DGRAM &&
+				(e->events & EPOLLHUP) != 0);
 		return;
 	}
 	if (k->stage == LINK_OVER)

@@ -2,6 +2,7 @@
 """STARTTLS and TLS from the first octet: what is offered, what a client may
 and may not do on the way into it and in it, and what is left of it."""
 import concurrent.futures
+import ctypes
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import fronts
 import qfile
 import tap
-from postern import (WAIT, Closed, Postern, descriptor, free_port,
+from postern import (ROOT, WAIT, Closed, Postern, descriptor, free_port,
                      split_trace, until)
 from secured import (Site, TlsClient, certificate, context, descriptors,
                      running, serial, serial_of, settled, status)
@@ -880,6 +881,33 @@ def full():
     r.p.clean()
 
 
+def empty_record():
+    """A conquered session says nothing at all, in a record: not the end of
+    TLS for the others, be tls there or not."""
+    p = Site()
+    p.start()
+    for there in False, True:
+        assert bool(running(p.tls)) == there
+        end = of_smtpd(p)
+        end.send(b'')
+        end.close()
+        message(p)
+        message(p)
+    p.clean()
+
+
+def of_smtpd(p):
+    """smtpd's socket to the tls that it starts."""
+    number = int(re.search(r'SANDBOX_TLS_FD = ([0-9]+)', open(
+        os.path.join(ROOT, 'sys/sandbox.h')).read())[1])
+    pidfd = os.pidfd_open(p.listener.pid)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, number, 0)
+    os.close(pidfd)
+    if fd < 0:
+        raise tap.Skip('pidfd_getfd: ' + os.strerror(ctypes.get_errno()))
+    return socket.socket(fileno=fd)
+
+
 def hands_off():
     """Until it is told to begin it reads not one octet of the client."""
     r = Requests()
@@ -1001,6 +1029,7 @@ for test, about in (
         (no_call_more, 'a plain session makes the same system calls'),
         (waits, 'a handshake has its time'),
         (full, 'as many as there may be'),
+        (empty_record, 'a record without an octet'),
         (hands_off, 'not one octet before its time'),
         (hostile, 'requests that are none')):
     if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
