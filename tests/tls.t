@@ -881,6 +881,28 @@ def full():
     r.p.clean()
 
 
+def orphans():
+    """Workers whose main process is killed take no more connections, with a
+    certificate that nobody renews; those they have go on."""
+    r = Requests()
+    client, plain = r.ask()
+    assert plain.recv(1) == b'g'
+    workers = r.p.workers()
+    os.kill(r.p.main(), signal.SIGKILL)
+
+    def closed():
+        try:
+            r.send(b'1', r.sock.fileno(), r.sock.fileno())
+        except ConnectionRefusedError:
+            return True
+    assert until(closed, 5), 'they go on without it'
+    assert set(workers) <= set(running(r.p.tls)), workers
+    client.close()
+    plain.close()
+    assert until(lambda: not running(r.p.tls))
+    r.p.clean()
+
+
 def empty_record():
     """A conquered session says nothing at all, in a record: not the end of
     TLS for the others, be tls there or not."""
@@ -1029,6 +1051,7 @@ for test, about in (
         (no_call_more, 'a plain session makes the same system calls'),
         (waits, 'a handshake has its time'),
         (full, 'as many as there may be'),
+        (orphans, 'the main process is killed'),
         (empty_record, 'a record without an octet'),
         (hands_off, 'not one octet before its time'),
         (hostile, 'requests that are none')):
