@@ -152,10 +152,27 @@ static void refuse(const int fd[2])
 	close(fd[1]);
 }
 
+/* Room for one more.  A connection whose session is over is not counted for
+ * its source any more, so it goes when its place is wanted: the oldest. */
+static bool make_room(void)
+{
+	struct link *oldest = NULL;
+
+	if (relay.n < relay.r->limit)
+		return true;
+	for (struct link *k = relay.first; k; k = k->next)
+		if (k->stage == LINK_OPEN && k->until_ms != 0)
+			oldest = k;
+	if (!oldest)
+		return false;
+	oldest->stage = LINK_OVER;
+	end(oldest);
+	return true;
+}
+
 static void add(const int fd[2])
 {
-	struct link *k =
-	    relay.n < relay.r->limit ? calloc(1, sizeof(*k)) : NULL;
+	struct link *k = make_room() ? calloc(1, sizeof(*k)) : NULL;
 
 	if (!k || link_open(k, fd, relay.r->handshake_s) < 0) {
 		free(k);

@@ -881,6 +881,26 @@ def full():
     r.p.clean()
 
 
+def lingering():
+    """Sessions that are over take nobody's place: smtpd counts them for their
+    source no more."""
+    p = Site({'connection-limit': '4', 'source-limit': '3'})
+    p.start()
+    p.tls_client().starttls().close()
+    left = []
+    for _ in range(12):
+        c = p.tls_client().starttls()
+        c.send(b'EHLO x\r\n')
+        c.want('250')
+        c.send(b'QUIT\r\n')
+        left.append(c)      # who neither reads on nor closes
+        assert until(lambda: not p.sessions())
+    for c in left:
+        c.want('221')
+        c.close()
+    p.clean()
+
+
 def orphans():
     """Workers whose main process is killed take no more connections, with a
     certificate that nobody renews; those they have go on."""
@@ -1051,6 +1071,7 @@ for test, about in (
         (no_call_more, 'a plain session makes the same system calls'),
         (waits, 'a handshake has its time'),
         (full, 'as many as there may be'),
+        (lingering, 'connections whose session is over'),
         (orphans, 'the main process is killed'),
         (empty_record, 'a record without an octet'),
         (hands_off, 'not one octet before its time'),
