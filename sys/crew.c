@@ -224,8 +224,10 @@ static enum crew_word understand(
 		m->state = CREW_STARTING;
 		return CREW_TOLD;
 	case 'X':
-		if (!split(record, f, 2))
+		/* his last word: once more and more would keep us hearing */
+		if (!split(record, f, 2) || m->lost)
 			return CREW_GONE;
+		m->lost = true;
 		*news = (struct crew_news){ .status = f[0], .text = f[1] };
 		return CREW_LOST;
 	case 'J':

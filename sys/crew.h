@@ -34,6 +34,7 @@ struct crewman {
 	int dest;
 	int64_t heard_ms;
 	bool served; /* has called for a message once */
+	bool lost;   /* has said that its destination is out of reach */
 	/* the message at hand: its index in the window, and its recipients */
 	int message;
 	char id[QDIR_NAME_MAX];

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,7 +82,17 @@ static void take_signals(void)
 
 /* --- a worker ------------------------------------------------------------ */
 
-static void work(struct relay_state *state)
+/* Alone it would go on with a certificate that nobody renews: with the main
+ * process ends the taking of connections, not those it has.  A change of the
+ * user would take that away. */
+static void end_with_main(pid_t main_process)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != main_process)
+		(void)raise(SIGTERM);
+}
+
+static void work(struct relay_state *state, pid_t main_process)
 {
 	const struct conf *c = hands.h->conf->now;
 	struct relay r = { .from = hands.h->from,
@@ -95,8 +106,10 @@ static void work(struct relay_state *state)
 		r.limit = c->connection_limit;
 	if (c && c->command_timeout_s < r.handshake_s)
 		r.handshake_s = c->command_timeout_s;
-	if (relay_prepare(&r) < 0 || privilege_drop("_postern-tls") < 0 ||
-	    sandbox_enter(SANDBOX_TLS, hands.ruleset_fd) < 0)
+	if (relay_prepare(&r) < 0 || privilege_drop("_postern-tls") < 0)
+		_exit(71);
+	end_with_main(main_process);
+	if (sandbox_enter(SANDBOX_TLS, hands.ruleset_fd) < 0)
 		_exit(71);
 	if (hands.ruleset_fd >= 0)
 		close(hands.ruleset_fd);
@@ -106,8 +119,8 @@ static void work(struct relay_state *state)
 
 static void start_one(void)
 {
+	pid_t pid, self = getpid();
 	unsigned i = 0;
-	pid_t pid;
 
 	while (i < HANDS_ALL_MAX && hands.hand[i].pid != 0)
 		i++;
@@ -116,7 +129,7 @@ static void start_one(void)
 	memset(&hands.state[i], 0, sizeof(hands.state[i]));
 	pid = fork();
 	if (pid == 0)
-		work(&hands.state[i]);
+		work(&hands.state[i], self);
 	if (pid < 0) {
 		log_errno("worker", "fork", errno);
 		return;

@@ -152,10 +152,27 @@ static void refuse(const int fd[2])
 	close(fd[1]);
 }
 
+/* Room for one more.  A connection whose session is over is not counted for
+ * its source any more, so it goes when its place is wanted: the oldest. */
+static bool make_room(void)
+{
+	struct link *oldest = NULL;
+
+	if (relay.n < relay.r->limit)
+		return true;
+	for (struct link *k = relay.first; k; k = k->next)
+		if (k->stage == LINK_OPEN && k->until_ms != 0)
+			oldest = k;
+	if (!oldest)
+		return false;
+	oldest->stage = LINK_OVER;
+	end(oldest);
+	return true;
+}
+
 static void add(const int fd[2])
 {
-	struct link *k =
-	    relay.n < relay.r->limit ? calloc(1, sizeof(*k)) : NULL;
+	struct link *k = make_room() ? calloc(1, sizeof(*k)) : NULL;
 
 	if (!k || link_open(k, fd, relay.r->handshake_s) < 0) {
 		free(k);
@@ -190,14 +207,15 @@ static void stop_taking(void)
 	relay.closing = true;
 }
 
-static void take(int sock)
+/* A record without an octet looks like the end, which `over` tells. */
+static void take(int sock, bool over)
 {
 	int fd[2], rc = 1;
 
 	for (unsigned i = 0; i < TAKE && (rc == 1 || rc == -EBADMSG); i++) {
 		rc = pair_recv(sock, fd);
-		if (rc == 0 && relay.r->from->type == SOCK_DGRAM)
-			rc = -EBADMSG; /* empty: it has no end */
+		if (rc == 0 && !over)
+			rc = -EBADMSG;
 		if (rc == 1) {
 			relay.r->state->taken++;
 			add(fd);
@@ -214,7 +232,9 @@ static void on_event(const struct epoll_event *e)
 	if (k == NULL) { /* one of the sockets of requests: all are looked at */
 		for (unsigned i = 0; i < relay.r->from->n && !relay.closing;
 		     i++)
-			take(relay.r->from->v[i].fd);
+			take(relay.r->from->v[i].fd,
+			    relay.r->from->type != SOCK_DGRAM &&
+				(e->events & EPOLLHUP) != 0);
 		return;
 	}
 	if (k->stage == LINK_OVER)

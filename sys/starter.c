@@ -247,12 +247,18 @@ static void serve_tls(int fd, const char *path, const char *conf_path)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (;;) {
+		ssize_t got;
 		pid_t pid;
 
 		if (poll(&p, 1, -1) < 0)
 			continue;
-		if (recv(0, &one, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+		got = recv(0, &one, 1, MSG_PEEK | MSG_DONTWAIT);
+		if (got <= 0 && (p.revents & (POLLHUP | POLLERR)) != 0)
 			_exit(0);
+		if (got == 0) /* a record without an octet is no end */
+			(void)recv(0, &one, 1, MSG_DONTWAIT);
+		if (got <= 0)
+			continue;
 		pid = fork();
 		if (pid == 0)
 			run("tls-start", path, conf_path, NULL);

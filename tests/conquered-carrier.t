@@ -379,6 +379,25 @@ def told(w, records, status):
         assert r.text.isprintable(), r.text
 
 
+def lost_again(w):
+    """The hop is lost but once: who goes on saying so keeps the pass
+    listening to nobody else."""
+    c = w.conquer()
+
+    what = record('X', '4.4.1', 'nobody there')
+
+    def is_dead():
+        c.kept = conquered.KEPT
+        try:
+            c.call('sendto', PASS, c.keep(what), len(what), 0x4000, 0, 0)
+        except (Killed, ConnectionError):
+            return True
+    dead = until(is_dead, 5)
+    c.close()
+    w.ended()
+    assert dead, 'it is listened to for ever'
+
+
 def descriptors(w):
     """What comes with a record is closed by the pass."""
     c = w.conquer()
@@ -421,7 +440,7 @@ world = World()
 world.abi = landlock_abi()
 t.note('Landlock ABI %d' % world.abi)
 for test in (its_message, holds_nothing_else, its_state, forbidden, files,
-             processes, memory, sockets, descriptors):
+             processes, memory, sockets, descriptors, lost_again):
     t.run(test.__name__.replace('_', ' '), test, world)
 for what, records, status in TOLD:
     t.run('it tells: ' + what, told, world, records, status)

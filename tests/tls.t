@@ -2,6 +2,7 @@
 """STARTTLS and TLS from the first octet: what is offered, what a client may
 and may not do on the way into it and in it, and what is left of it."""
 import concurrent.futures
+import ctypes
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))
 import fronts
 import qfile
 import tap
-from postern import (WAIT, Closed, Postern, descriptor, free_port,
+from postern import (ROOT, WAIT, Closed, Postern, descriptor, free_port,
                      split_trace, until)
 from secured import (Site, TlsClient, certificate, context, descriptors,
                      running, serial, serial_of, settled, status)
@@ -880,6 +881,75 @@ def full():
     r.p.clean()
 
 
+def lingering():
+    """Sessions that are over take nobody's place: smtpd counts them for their
+    source no more."""
+    p = Site({'connection-limit': '4', 'source-limit': '3'})
+    p.start()
+    p.tls_client().starttls().close()
+    left = []
+    for _ in range(12):
+        c = p.tls_client().starttls()
+        c.send(b'EHLO x\r\n')
+        c.want('250')
+        c.send(b'QUIT\r\n')
+        left.append(c)      # who neither reads on nor closes
+        assert until(lambda: not p.sessions())
+    for c in left:
+        c.want('221')
+        c.close()
+    p.clean()
+
+
+def orphans():
+    """Workers whose main process is killed take no more connections, with a
+    certificate that nobody renews; those they have go on."""
+    r = Requests()
+    client, plain = r.ask()
+    assert plain.recv(1) == b'g'
+    workers = r.p.workers()
+    os.kill(r.p.main(), signal.SIGKILL)
+
+    def closed():
+        try:
+            r.send(b'1', r.sock.fileno(), r.sock.fileno())
+        except ConnectionRefusedError:
+            return True
+    assert until(closed, 5), 'they go on without it'
+    assert set(workers) <= set(running(r.p.tls)), workers
+    client.close()
+    plain.close()
+    assert until(lambda: not running(r.p.tls))
+    r.p.clean()
+
+
+def empty_record():
+    """A conquered session says nothing at all, in a record: not the end of
+    TLS for the others, be tls there or not."""
+    p = Site()
+    p.start()
+    for there in False, True:
+        assert bool(running(p.tls)) == there
+        end = of_smtpd(p)
+        end.send(b'')
+        end.close()
+        message(p)
+        message(p)
+    p.clean()
+
+
+def of_smtpd(p):
+    """smtpd's socket to the tls that it starts."""
+    number = int(re.search(r'SANDBOX_TLS_FD = ([0-9]+)', open(
+        os.path.join(ROOT, 'sys/sandbox.h')).read())[1])
+    pidfd = os.pidfd_open(p.listener.pid)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, number, 0)
+    os.close(pidfd)
+    if fd < 0:
+        raise tap.Skip('pidfd_getfd: ' + os.strerror(ctypes.get_errno()))
+    return socket.socket(fileno=fd)
+
+
 def hands_off():
     """Until it is told to begin it reads not one octet of the client."""
     r = Requests()
@@ -1001,6 +1071,9 @@ for test, about in (
         (no_call_more, 'a plain session makes the same system calls'),
         (waits, 'a handshake has its time'),
         (full, 'as many as there may be'),
+        (lingering, 'connections whose session is over'),
+        (orphans, 'the main process is killed'),
+        (empty_record, 'a record without an octet'),
         (hands_off, 'not one octet before its time'),
         (hostile, 'requests that are none')):
     if len(sys.argv) > 1 and test.__name__ not in sys.argv[1:]:
