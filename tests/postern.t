@@ -3,6 +3,7 @@
 should be and on such that are not."""
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -122,6 +123,56 @@ def route_hops():
     has(p.postern('route', 'a@away.example', code=0),
         r'^  \[192.0.2.1\]:587: TLS by STARTTLS or not at all, '
         r'certificate verified, AUTH as me$')
+    p.clean()
+
+
+def route_forward():
+    """~/.forward: of whoever asks, and of everybody when root does."""
+    if not box.isolated():
+        raise tap.Skip('needs users of its own')
+    p = Installed({'users': None, 'mailbox': 'maildir:~/Maildir'})
+    homes = {}
+    for name in 'alice', 'bob':
+        homes[name] = home = pwd.getpwnam(name).pw_dir
+        shutil.rmtree(home, ignore_errors=True)
+        os.makedirs(home, 0o700)
+        p.own(home, name)
+    path = os.path.join(homes['alice'], '.forward')
+
+    def forward(text, mode=0o600):
+        with open(path, 'w') as f:
+            f.write(text)
+        os.chmod(path, mode)
+        p.own(path, 'alice')
+
+    def asked_by(name, code=0):
+        who = {} if name == 'root' else {
+            'user': p.uid(name), 'group': p.uid(name), 'extra_groups': []}
+        return p.postern('route', '-n', 'alice@here.example', code=code,
+                         **who)
+
+    forward('\\alice, bob\ncarol@away.example\n')
+    for name in 'root', 'alice':
+        out = asked_by(name)
+        has(out, '^  alice: %s leads to$' % re.escape(path),
+            '^    alice: maildir ', '^    bob: maildir ',
+            '^    carol@away.example: of another host',
+            '^carol@away.example goes to the hosts of away.example$')
+        own = [s for s in out.splitlines() if s.startswith('    alice: ')]
+        assert len(own) == 1 and 'unless' not in own[0], out
+    # bob's own is unknown to alice, and may say otherwise
+    has(out, '^    bob: .*, unless .*/.forward says otherwise$')
+    out = asked_by('bob')
+    has(out, '^  alice: maildir .*, unless %s says otherwise$' %
+        re.escape(path))
+    assert 'carol' not in out, out
+    forward('bob\n', 0o666)
+    for name in 'root', 'alice':
+        has(asked_by(name, 75), '^ +log: event=forward .*error=.*others can '
+            'write to the file', '^from local programs: put off: 4.3.5')
+    os.unlink(path)
+    for name in 'root', 'alice':
+        assert 'unless' not in asked_by(name)
     p.clean()
 
 
@@ -676,7 +727,8 @@ def routes(p):
 
 def main():
     t.run('command line', command_line)
-    for test in route_local, route_users, route_hops, status, status_of_others:
+    for test in (route_local, route_users, route_hops, route_forward, status,
+                 status_of_others):
         t.run(test.__name__.replace('_', ' '), test)
     check_good()
     for test in ALONE:
