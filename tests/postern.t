@@ -16,6 +16,7 @@ import box
 import tap
 from hop import EHLO, OK, Authority, Hop
 from installed import RUN_S, Installed, has
+from postern import BUILD
 
 t = tap.Tap()
 
@@ -173,6 +174,29 @@ def route_forward():
     os.unlink(path)
     for name in 'root', 'alice':
         assert 'unless' not in asked_by(name)
+    p.clean()
+
+
+def sendmail_verifies():
+    """sendmail -bv finds postern(8) from where `make install` puts it, and by
+    its other name."""
+    p = Installed()
+    for name in 'sbin', 'lib':
+        os.makedirs(p.path('usr', name))
+    shutil.copy(os.path.join(BUILD, 'sendmail'), p.path('usr', 'sbin'))
+    os.symlink('../sbin/sendmail', p.path('usr', 'lib', 'sendmail'))
+    env = dict(os.environ, POSTERN_CONF=p.conf)
+    for name in 'sbin', 'lib':
+        for address, code in (('alice', 0), ('nobody-here', 67), ('a b', 65)):
+            r = subprocess.run(
+                [p.path('usr', name, 'sendmail'), '-bv', address], env=env,
+                timeout=RUN_S, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                **p.identity())
+            out = r.stdout.decode()
+            assert r.returncode == code, (name, address, r)
+            assert out == p.postern('route', address, code=code), (name, r)
+        has(p.postern('route', 'alice'), '^  alice: maildir ')
     p.clean()
 
 
@@ -727,8 +751,8 @@ def routes(p):
 
 def main():
     t.run('command line', command_line)
-    for test in (route_local, route_users, route_hops, route_forward, status,
-                 status_of_others):
+    for test in (route_local, route_users, route_hops, route_forward,
+                 sendmail_verifies, status, status_of_others):
         t.run(test.__name__.replace('_', ' '), test)
     check_good()
     for test in ALONE:
