@@ -20,13 +20,29 @@
 #include "sys/hands.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
+#include "sys/tls-look.h"
 
 enum { WHY_MAX = 256 };
 
 static int usage(void)
 {
-	fputs("usage: tls [-C conf] [-l unix:PATH]\n", stderr);
+	fputs("usage: tls [-C conf] [-l unix:PATH]\n"
+	      "       tls [-C conf] -t\n",
+	    stderr);
 	return EX_USAGE;
+}
+
+/* -t: what the certificates are worth, for postern check. */
+static int look(const char *path)
+{
+	static struct conf conf;
+	char text[WHY_MAX];
+	struct buf why = BUF(text);
+
+	if (conf_read(&conf, path, &why) == 0)
+		return tls_look(&conf) > 0 ? EX_CONFIG : EX_OK;
+	fprintf(stderr, "tls: %.*s\n", (int)why.n, why.p);
+	return EX_CONFIG;
 }
 
 /* smtpd sends there, and nobody else but root. */
@@ -110,6 +126,7 @@ int main(int argc, char **argv)
 	static struct listeners listeners = { .type = SOCK_DGRAM };
 	static struct reload conf;
 	struct hands h = { .conf = &conf, .from = &listeners };
+	bool test = false;
 	int c, rc;
 
 	fill_standard_fds();
@@ -117,14 +134,19 @@ int main(int argc, char **argv)
 	keep_secrets();
 	log_open("tls", SANDBOX_LOG_FD);
 	rc = listen_inherit(&listeners) < 0 ? EX_OSERR : 0;
-	while (rc == 0 && (c = getopt(argc, argv, "C:l:")) != -1)
+	while (rc == 0 && (c = getopt(argc, argv, "C:l:t")) != -1)
 		if (c == 'C')
 			conf.path = optarg;
+		else if (c == 't')
+			test = true;
 		else
 			rc = c == 'l' ? add_listener(&listeners, optarg)
 				      : usage();
 	if (rc != 0)
 		return rc;
+	if (test)
+		return optind < argc || listeners.n > 0 ? usage()
+							: look(conf.path);
 	h.transient = listeners.activated || listeners.n == 0;
 	if (optind < argc ||
 	    (listeners.n == 0 && !take_standard_input(&listeners)))

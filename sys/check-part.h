@@ -37,6 +37,7 @@ void check_accounts(struct site *s);
 void check_places(const struct site *s);
 void check_sockets(const struct site *s);
 void check_units(const struct site *s);
+void check_certificates(const struct site *s);
 void check_names(const struct site *s);
 void check_passwords(const struct site *s);
 void check_hops(const struct site *s);

@@ -61,6 +61,22 @@ static void check_group(struct site *s)
 		    "has members that need not see the queue");
 }
 
+/* Of a program that is used only when the configuration says so: it must be
+ * nobody else. */
+static void check_other(const struct site *s, const char *name)
+{
+	const struct accounts *a = &s->accounts;
+	gid_t group;
+	uid_t uid = find_account(name, &group);
+
+	if (uid == (uid_t)-1)
+		return;
+	if (uid == a->smtpd || uid == a->deliver || uid == a->queue)
+		finding(FINDING_FAULT, name, "is another account, too");
+	else
+		finding(FINDING_OK, name, "is there");
+}
+
 void check_accounts(struct site *s)
 {
 	struct accounts *a = &s->accounts;
@@ -75,6 +91,10 @@ void check_accounts(struct site *s)
 	a->smtpd = find_account("_postern", &other);
 	a->deliver = find_account("_postern-deliver", &other);
 	a->queue = find_account("_postern-queue", &a->queue_group);
+	if (conf_offers_tls(s->conf))
+		check_other(s, "_postern-tls");
+	if (s->conf->commands)
+		check_other(s, "_postern-command");
 	check_group(s);
 	if (a->smtpd == (uid_t)-1 || a->deliver == (uid_t)-1 ||
 	    a->queue == (uid_t)-1)

@@ -105,6 +105,30 @@ static void check_wake(const struct site *s)
 		finding(FINDING_OK, path, "wakes the queue");
 }
 
+/* Of a program that is asked by one other, `owner`, and only when the
+ * configuration says so. */
+static void check_other(
+    const struct site *s, const char *name, uid_t owner, const char *without)
+{
+	char room[PART_PATH_MAX];
+	const char *path = part_path(room, s->conf->run_directory, name);
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		finding(FINDING_WARNING, path, "is not there: %s", without);
+	else if (!S_ISSOCK(st.st_mode))
+		finding(FINDING_FAULT, path, "is no socket");
+	else if (st.st_uid != owner)
+		finding(FINDING_FAULT, path,
+		    "does not belong to who connects to it");
+	else if ((st.st_mode & 0777) != 0600)
+		finding(FINDING_FAULT, path,
+		    "has mode %04o, not 0600: others could connect",
+		    st.st_mode & 07777);
+	else
+		finding(FINDING_OK, path, "owner and mode");
+}
+
 void check_sockets(const struct site *s)
 {
 	char text[64];
@@ -114,6 +138,13 @@ void check_sockets(const struct site *s)
 	check_local(s);
 	check_request(s);
 	check_wake(s);
+	if (conf_offers_tls(s->conf))
+		check_other(s, "tls", s->accounts.smtpd,
+		    "no TLS is offered unless root starts smtpd, which then "
+		    "starts tls");
+	if (s->conf->commands)
+		check_other(s, "command", s->accounts.deliver,
+		    "mail for |command waits");
 	if (s->private)
 		return;
 	buf_putz(&b, "127.0.0.1:25");
@@ -131,6 +162,18 @@ void check_sockets(const struct site *s)
 struct unit {
 	const char *name;
 	bool must; /* be there, enabled and active */
+};
+
+/* Of what only some configurations need. */
+static const struct unit tls_units[] = {
+	{ "postern-tls.socket", true },
+	{ "postern-tls.service", false },
+	{ "postern-submission.socket", false },
+	{ "postern-submissions.socket", false },
+};
+static const struct unit command_units[] = {
+	{ "postern-command.socket", true },
+	{ "postern-command.service", false },
 };
 
 struct state {
@@ -237,4 +280,9 @@ void check_units(const struct site *s)
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		check_unit(path, &units[i]);
+	for (size_t i = 0; i < sizeof(tls_units) / sizeof(tls_units[0]); i++)
+		if (conf_offers_tls(s->conf))
+			check_unit(path, &tls_units[i]);
+	for (size_t i = 0; i < 2 && s->conf->commands; i++)
+		check_unit(path, &command_units[i]);
 }

@@ -269,6 +269,7 @@ int check_all(const struct check *c)
 	check_places(&s);
 	check_units(&s);
 	check_sockets(&s);
+	check_certificates(&s);
 	check_names(&s);
 	check_passwords(&s);
 	if (c->offline) {

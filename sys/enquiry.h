@@ -19,6 +19,10 @@ bool enquiry_is_private(const struct conf *c);
 
 struct enquiry *enquiry_start(const struct conf *c);
 
+/* From here on .forward files are followed: the caller's own, and as root
+ * everybody's, each read as its user, by the code that deliver uses. */
+void enquiry_look_into_homes(struct enquiry *e);
+
 /* The plan for a name; its views live until the next one.  A plan that
  * cannot be read is "later". */
 void enquiry_plan(struct enquiry *e, unsigned flags, struct str name,

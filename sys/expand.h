@@ -22,6 +22,8 @@ enum expand_event {
 			   * alias file */
 	EXPAND_INCLUDE, /* what: the file */
 	EXPAND_BOX,     /* what: the user; box */
+	EXPAND_HOME,    /* what: the user, more: the home; what his .forward
+			 * says follows */
 	EXPAND_FORWARD, /* what: the address elsewhere */
 	EXPAND_SYSTEM,  /* what: an account of the system */
 	EXPAND_POSTMASTER,

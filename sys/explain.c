@@ -129,6 +129,12 @@ static void told(void *arg, const struct expand_step *step)
 		buf_putz(&b, "the list ");
 		escape_put(&b, step->what, true);
 		break;
+	case EXPAND_HOME:
+		escape_put(&b, step->what, true);
+		buf_putz(&b, ": ");
+		escape_put(&b, step->more, true);
+		buf_putz(&b, "/.forward leads to");
+		break;
 	case EXPAND_FORWARD:
 		escape_put(&b, step->what, true);
 		buf_putz(&b, ": of another host");
@@ -384,6 +390,7 @@ static int explain_local(const struct addr *a)
 		return EX_NOPERM;
 	}
 	x.enquiry->x.told = told;
+	enquiry_look_into_homes(x.enquiry);
 	enquiry_plan(
 	    x.enquiry, REQUEST_LOCAL, addr_local(a), addr_domain(a), &plan);
 	buf_put(&forwards, plan.forwards);

@@ -15,7 +15,8 @@ struct explain {
 
 /*
  * Prints it.  An exit code: 0, there is a way; EX_DATAERR, no address;
- * EX_NOUSER and EX_NOHOST, never; EX_TEMPFAIL, not now.
+ * EX_NOUSER and EX_NOHOST, never; EX_TEMPFAIL, not now; EX_NOPERM, only deliver
+ * can tell.
  */
 int explain_address(const struct explain *e, struct str address);
 

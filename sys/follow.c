@@ -82,6 +82,7 @@ static void follow(struct state *s, const struct user *person, struct str text,
 	struct alias_target t;
 	int rc;
 
+	expand_tell(s, EXPAND_HOME, person->box.user, person->box.home);
 	s->brief = true;
 	s->depth = c.depth;
 	buf_put(room, text);

@@ -22,7 +22,7 @@
 #include "sys/text.h"
 
 enum {
-	PATH_ROOM = 4096,
+	PATH_ROOM = TLS_CERTS_PATH,
 	NAMES_MAX = 512,     /* certificates of other names */
 	ROUNDS_MAX = 20,     /* of a handshake with ourselves */
 	TICKET_S = 2 * 3600, /* how long a ticket is good */
@@ -52,9 +52,6 @@ static struct {
 	struct ticket_key key[2]; /* the new one, the one before */
 } all;
 
-/* Whether a certificate's file has changed, at a glance. */
-static const char *const in_directory[] = { "fullchain.pem", "privkey.pem" };
-
 static int complain(const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -68,13 +65,13 @@ static int complain(const char *what)
 	return -EINVAL;
 }
 
-/* credential:NAME is a file of systemd's. */
-static bool path_of(const char *name, char room[PATH_ROOM])
+bool tls_certs_path(const char *name, char room[PATH_ROOM])
 {
 	static const struct str scheme = { "credential:", 11 };
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	struct buf b = { .p = room, .cap = PATH_ROOM };
 
+	/* a file of systemd's */
 	if (str_starts(str_of(name), scheme)) {
 		buf_putz(&b, directory ? directory : "/nowhere");
 		buf_putc(&b, '/');
@@ -85,8 +82,8 @@ static bool path_of(const char *name, char room[PATH_ROOM])
 	return !b.full;
 }
 
-static bool path_in(
-    const char *directory, const char *name, const char *file, char *room)
+bool tls_certs_in(
+    const char *directory, const char *name, bool key, char room[PATH_ROOM])
 {
 	struct buf b = { .p = room, .cap = PATH_ROOM };
 
@@ -94,7 +91,7 @@ static bool path_in(
 	buf_putc(&b, '/');
 	buf_putz(&b, name);
 	buf_putc(&b, '/');
-	buf_putz(&b, file);
+	buf_putz(&b, key ? "privkey.pem" : "fullchain.pem");
 	buf_putc(&b, '\0');
 	return !b.full;
 }
@@ -246,19 +243,31 @@ static void look_at_mode(const char *path)
 		log_note(LOGL_WARNING, "key-is-readable", path);
 }
 
+const char *tls_certs_wrong(
+    const struct conf *c, const char *chain, const char *key)
+{
+	SSL_CTX *alone;
+	const char *reason;
+	bool good;
+
+	ERR_clear_error();
+	alone = new_context(c);
+	good = alone != NULL &&
+	       SSL_CTX_use_certificate_chain_file(alone, chain) == 1 &&
+	       SSL_CTX_use_PrivateKey_file(alone, key, SSL_FILETYPE_PEM) == 1 &&
+	       works(alone);
+	reason = good ? NULL : ERR_reason_error_string(ERR_peek_last_error());
+
+	SSL_CTX_free(alone);
+	return good || reason ? reason : "cannot be used";
+}
+
 /* Each pair alone is tried first: a context takes one of each kind. */
 static bool add_pair(
     const struct conf *c, SSL_CTX *ctx, const char *chain, const char *key)
 {
-	SSL_CTX *alone = new_context(c);
-	bool good =
-	    alone != NULL &&
-	    SSL_CTX_use_certificate_chain_file(alone, chain) == 1 &&
-	    SSL_CTX_use_PrivateKey_file(alone, key, SSL_FILETYPE_PEM) == 1 &&
-	    works(alone);
-
-	SSL_CTX_free(alone);
-	if (!good || SSL_CTX_use_certificate_chain_file(ctx, chain) != 1 ||
+	if (tls_certs_wrong(c, chain, key) ||
+	    SSL_CTX_use_certificate_chain_file(ctx, chain) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
 		(void)complain(chain);
 		return false;
@@ -275,8 +284,9 @@ static unsigned load_pairs(const struct conf *c, SSL_CTX *ctx)
 	for (unsigned i = 0; i < c->tls_certificates.n; i++) {
 		const char *name = c->tls_certificates.v[i];
 
-		if (path_of(name, chain) &&
-		    path_of(i < c->tls_keys.n ? c->tls_keys.v[i] : name, key))
+		if (tls_certs_path(name, chain) &&
+		    tls_certs_path(
+			i < c->tls_keys.n ? c->tls_keys.v[i] : name, key))
 			good += add_pair(c, ctx, chain, key);
 	}
 	return good;
@@ -296,8 +306,8 @@ static void load_directory(const struct conf *c, struct certs *to)
 		SSL_CTX *ctx = NULL;
 
 		if (name[0] != '.' && to->n < NAMES_MAX &&
-		    path_in(c->tls_directory, name, in_directory[0], chain) &&
-		    path_in(c->tls_directory, name, in_directory[1], key) &&
+		    tls_certs_in(c->tls_directory, name, false, chain) &&
+		    tls_certs_in(c->tls_directory, name, true, key) &&
 		    access(chain, F_OK) == 0)
 			ctx = new_context(c);
 		if (ctx && add_pair(c, ctx, chain, key))
@@ -365,8 +375,8 @@ static bool directory_changed(const struct conf *c)
 	bool changed = look_again(&all.directory, c->tls_directory);
 
 	for (int i = 0; i < n; i++) {
-		if (i < NAMES_MAX && path_in(c->tls_directory, list[i]->d_name,
-					 in_directory[0], path))
+		if (i < NAMES_MAX && tls_certs_in(c->tls_directory,
+					 list[i]->d_name, false, path))
 			changed = look_again(&all.one[i], path) || changed;
 		free(list[i]);
 	}
@@ -383,7 +393,7 @@ bool tls_certs_changed(const struct conf *c)
 
 	for (unsigned k = 0; k < 2; k++)
 		for (unsigned i = 0; i < of[k]->n; i++)
-			if (path_of(of[k]->v[i], path))
+			if (tls_certs_path(of[k]->v[i], path))
 				changed =
 				    look_again(
 					&all.pairs[k * CONF_PAIRS_MAX + i],

@@ -7,7 +7,22 @@
 
 #include "sys/conf.h"
 
+enum { TLS_CERTS_PATH = 4096 };
+
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
+
+/* The path that a value of tls-certificate or tls-key names, with its NUL.
+ * False when there is no room for it. */
+bool tls_certs_path(const char *name, char room[TLS_CERTS_PATH]);
+
+/* Likewise of what certbot(1) leaves under that name in a directory. */
+bool tls_certs_in(const char *directory, const char *name, bool key,
+    char room[TLS_CERTS_PATH]);
+
+/* Why no handshake is possible with this pair alone, in OpenSSL's words; NULL:
+ * it is. */
+const char *tls_certs_wrong(
+    const struct conf *c, const char *chain, const char *key);
 
 /*
  * Reads them all anew; what was there before stays when nothing good comes of

@@ -3,6 +3,7 @@
 should be and on such that are not."""
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -15,6 +16,7 @@ import box
 import tap
 from hop import EHLO, OK, Authority, Hop
 from installed import RUN_S, Installed, has
+from postern import BUILD
 
 t = tap.Tap()
 
@@ -122,6 +124,79 @@ def route_hops():
     has(p.postern('route', 'a@away.example', code=0),
         r'^  \[192.0.2.1\]:587: TLS by STARTTLS or not at all, '
         r'certificate verified, AUTH as me$')
+    p.clean()
+
+
+def route_forward():
+    """~/.forward: of whoever asks, and of everybody when root does."""
+    if not box.isolated():
+        raise tap.Skip('needs users of its own')
+    p = Installed({'users': None, 'mailbox': 'maildir:~/Maildir'})
+    homes = {}
+    for name in 'alice', 'bob':
+        homes[name] = home = pwd.getpwnam(name).pw_dir
+        shutil.rmtree(home, ignore_errors=True)
+        os.makedirs(home, 0o700)
+        p.own(home, name)
+    path = os.path.join(homes['alice'], '.forward')
+
+    def forward(text, mode=0o600):
+        with open(path, 'w') as f:
+            f.write(text)
+        os.chmod(path, mode)
+        p.own(path, 'alice')
+
+    def asked_by(name, code=0):
+        who = {} if name == 'root' else {
+            'user': p.uid(name), 'group': p.uid(name), 'extra_groups': []}
+        return p.postern('route', '-n', 'alice@here.example', code=code,
+                         **who)
+
+    forward('\\alice, bob\ncarol@away.example\n')
+    for name in 'root', 'alice':
+        out = asked_by(name)
+        has(out, '^  alice: %s leads to$' % re.escape(path),
+            '^    alice: maildir ', '^    bob: maildir ',
+            '^    carol@away.example: of another host',
+            '^carol@away.example goes to the hosts of away.example$')
+        own = [s for s in out.splitlines() if s.startswith('    alice: ')]
+        assert len(own) == 1 and 'unless' not in own[0], out
+    # bob's own is unknown to alice, and may say otherwise
+    has(out, '^    bob: .*, unless .*/.forward says otherwise$')
+    out = asked_by('bob')
+    has(out, '^  alice: maildir .*, unless %s says otherwise$' %
+        re.escape(path))
+    assert 'carol' not in out, out
+    forward('bob\n', 0o666)
+    for name in 'root', 'alice':
+        has(asked_by(name, 75), '^ +log: event=forward .*error=.*others can '
+            'write to the file', '^from local programs: put off: 4.3.5')
+    os.unlink(path)
+    for name in 'root', 'alice':
+        assert 'unless' not in asked_by(name)
+    p.clean()
+
+
+def sendmail_verifies():
+    """sendmail -bv finds postern(8) from where `make install` puts it, and by
+    its other name."""
+    p = Installed()
+    for name in 'sbin', 'lib':
+        os.makedirs(p.path('usr', name))
+    shutil.copy(os.path.join(BUILD, 'sendmail'), p.path('usr', 'sbin'))
+    os.symlink('../sbin/sendmail', p.path('usr', 'lib', 'sendmail'))
+    env = dict(os.environ, POSTERN_CONF=p.conf)
+    for name in 'sbin', 'lib':
+        for address, code in (('alice', 0), ('nobody-here', 67), ('a b', 65)):
+            r = subprocess.run(
+                [p.path('usr', name, 'sendmail'), '-bv', address], env=env,
+                timeout=RUN_S, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                **p.identity())
+            out = r.stdout.decode()
+            assert r.returncode == code, (name, address, r)
+            assert out == p.postern('route', address, code=code), (name, r)
+        has(p.postern('route', 'alice'), '^  alice: maildir ')
     p.clean()
 
 
@@ -314,8 +389,113 @@ def password_file(p):
             '^fault: .*/credentials: does not belong to _postern-queue')
 
 
-ALONE = (conf_faults, relay_warnings, submission, alias_faults, users_faults, no_listener,
-         recipients_missing, programs_missing, password_file)
+def pair_of(p, ca, name, *dates):
+    """A chain and its key, which belong to whom tls reads them as."""
+    ca.issue('DNS:' + name, *dates)
+    for end in '.pem', '.key':
+        shutil.copy(ca.last + end, p.path(name + end))
+        os.chmod(p.path(name + end), 0o600)
+        p.own(p.path(name + end), '_postern-tls' if p.multi else 'alice')
+    return p.path(name + '.pem'), p.path(name + '.key')
+
+
+def ends_in(days):
+    return time.strftime('%Y%m%d%H%M%SZ', time.gmtime(
+        time.time() + days * 86400))
+
+
+def certificates(p):
+    if not os.path.exists(p.path('usr', 'libexec', 'postern', 'tls')):
+        raise tap.Skip('built without OpenSSL')
+    ca = Authority()
+    old = '20200101000000Z'
+    good_, key = pair_of(p, ca, 'good.example', old, ends_in(40.5))
+
+    def told(code, *patterns, cert=good_, key=key):
+        p.configure({'tls-certificate': cert, 'tls-key': key})
+        out = p.postern('check', '-n')
+        has(out, *patterns)
+        assert p.code == code, (p.code, out)
+        return out
+
+    out = told(0, '^ok: .*/good.example.pem: ends in 40 days$')
+    assert 'cannot read' not in out and 'everybody' not in out, out
+    has(out, '^warning: .*run/tls: is not there: no TLS is offered unless')
+    soon = pair_of(p, ca, 'soon.example', old, ends_in(13.5))
+    told(0, '^warning: .*/soon.example.pem: ends in 13 days$',
+         cert=soon[0], key=soon[1])
+    for name, dates, text in (
+            ('expired.example', (old, ends_in(-0.1)), 'has expired'),
+            ('future.example', (ends_in(2), ends_in(90)), 'is not valid yet')):
+        pair = pair_of(p, ca, name, *dates)
+        told(78, '^fault: .*/%s.pem: %s$' % (name, text),
+             cert=pair[0], key=pair[1])
+    told(78, '^fault: .*/good.example.pem: .*mismatch', key=soon[1])
+    told(78, '^fault: /nonexistent/k: No such file', key='/nonexistent/k')
+    told(78, '^fault: .*/users: ', cert=p.path('users'))
+    told(0, '^ok: credential:cert: only the service sees it$',
+         cert='credential:cert', key='credential:key')
+    os.chmod(key, 0o644)
+    told(0, '^warning: .*/good.example.key: everybody can use this key$')
+    os.chmod(key, 0)
+    if p.multi:
+        p.own(key, 'bob')
+        told(0, '^warning: .*example.key: _postern-tls cannot read it$')
+        who = {'user': p.uid('bob'), 'group': p.uid('bob'),
+               'extra_groups': []}
+        has(p.postern('check', '-n', **who), '^warning: .*good.example.pem: '
+            'Permission denied: ask again as root$')
+    elif os.geteuid() != 0:
+        told(78, '^fault: .*/good.example.key: Permission denied$')
+    directory_of_certificates(p, soon)
+    os.unlink(p.path('usr', 'libexec', 'postern', 'tls'))
+    told(78, '^fault: tls: the program is not where it should be$')
+    ca.clean()
+
+
+def directory_of_certificates(p, pair):
+    os.makedirs(p.path('live', 'soon.example'))
+    p.configure({'tls-certificate': None, 'tls-key': None,
+                 'tls-directory': p.path('live')})
+    has(p.postern('check', '-n', code=78),
+        '^fault: .*/live: there is no certificate$')
+    for old, new in zip(pair, ('fullchain.pem', 'privkey.pem')):
+        shutil.move(old, p.path('live', 'soon.example', new))
+    has(p.postern('check', '-n', code=0),
+        '^warning: .*/live/soon.example/fullchain.pem: ends in 13 days$')
+
+
+def other_sockets(p):
+    """Of tls and command: whose they are, and that others cannot connect."""
+    p.configure({'commands': 'on', 'tls-certificate': 'credential:c',
+                 'tls-key': 'credential:k'})
+    has(p.postern('check', '-n', code=0),
+        r'^warning: .*run/command: is not there: mail for \|command waits$')
+    for name, owner_ in (('tls', '_postern'), ('command', '_postern-deliver')):
+        path = p.path('run', name)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.bind(path)
+            p.own(path, owner_ if p.multi else 'alice')
+            os.chmod(path, 0o666)
+            has(p.postern('check', '-n', code=78),
+                '^fault: .*run/%s: has mode 0666, not 0600' % name)
+            os.chmod(path, 0o600)
+            has(p.postern('check', '-n', code=0),
+                '^ok: .*run/%s: owner and mode$' % name)
+            if p.multi:
+                p.own(path, 'bob')
+                has(p.postern('check', '-n', code=78),
+                    '^fault: .*run/%s: does not belong to who' % name)
+        os.unlink(path)
+        p.write('run/' + name, '')
+        has(p.postern('check', '-n', code=78),
+            '^fault: .*run/%s: is no socket$' % name)
+        os.unlink(path)
+
+
+ALONE = (conf_faults, relay_warnings, submission, alias_faults, users_faults,
+         no_listener, recipients_missing, programs_missing, password_file,
+         certificates, other_sockets)
 
 
 # --- ... of owners and modes, as root ---------------------------------------
@@ -362,10 +542,13 @@ def root_mailbox_is_mbox(p):
     assert 'root-mailbox' not in p.postern('check', '-n', code=0)
 
 
-def accounts(pattern, passwd=None, group=None):
+def accounts(pattern, passwd=None, group=None, conf=None):
     """With another user database: the files are copies of our own."""
     def spoil(p):
         kept = []
+        if conf:
+            p.configure(conf)
+            p.postern('check', '-n', code=0)
         try:
             for name, change in (('passwd', passwd), ('group', group)):
                 with open('/etc/' + name) as f:
@@ -426,6 +609,16 @@ SHARED = (
     ('no user _postern-queue', accounts(
         '^fault: _postern-queue: no such user',
         passwd=without('_postern-queue'))),
+    ('no user _postern-tls', accounts(
+        '^fault: _postern-tls: no such user',
+        passwd=without('_postern-tls'),
+        conf={'tls-certificate': 'credential:c', 'tls-key': 'credential:k'})),
+    ('_postern-command is deliver', accounts(
+        '^fault: _postern-command: is another account, too',
+        passwd=lambda s: re.sub(
+            r'^(_postern-command:x):\d+',
+            r'\1:%d' % box.USERS['_postern-deliver'][0], s, flags=re.M),
+        conf={'commands': 'on'})),
     ('two users are one', accounts(
         '^fault: .*are not three users', passwd=lambda s: re.sub(
             r'^(_postern-deliver:x):\d+', r'\1:%d' % box.USERS['_postern'][0],
@@ -558,7 +751,8 @@ def routes(p):
 
 def main():
     t.run('command line', command_line)
-    for test in route_local, route_users, route_hops, status, status_of_others:
+    for test in (route_local, route_users, route_hops, route_forward,
+                 sendmail_verifies, status, status_of_others):
         t.run(test.__name__.replace('_', ' '), test)
     check_good()
     for test in ALONE:

@@ -19,9 +19,10 @@ class Installed(Site):
         os.makedirs(self.path('usr', 'bin'))
         os.makedirs(self.path('usr', 'libexec', 'postern'))
         shutil.copy(os.path.join(BUILD, 'postern'), self.path('usr', 'bin'))
-        for name in 'smtpd', 'deliver', 'queue':
-            shutil.copy(os.path.join(BUILD, name),
-                        self.path('usr', 'libexec', 'postern'))
+        for name in 'smtpd', 'deliver', 'queue', 'tls':
+            if name != 'tls' or os.path.exists(os.path.join(BUILD, name)):
+                shutil.copy(os.path.join(BUILD, name),
+                            self.path('usr', 'libexec', 'postern'))
 
     def postern(self, *args, code=None, **more):
         """Its output; stderr is the end of it."""

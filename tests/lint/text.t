@@ -42,7 +42,7 @@ confined() {
 			xargs grep -nE "#[[:space:]]*include[[:space:]]*<$header" |
 			grep -vE "^($home):"
 	done <<-EOT
-		openssl/ sys/tls-(client|server|certs)\.c
+		openssl/ sys/tls-(client|server|certs|look)\.c
 		unbound\.h sys/unbound\.c
 		systemd/ queue\.c|sys/journal\.c
 		seccomp\.h sys/policy/[a-z-]*\.[ch]
