@@ -17,7 +17,6 @@ for group; do
 			libunbound-dev libssl-dev libsystemd-dev"
 		;;
 	run)
-		install="$install curl"
 		users='_postern _postern-deliver _postern-queue _postern-tls'
 		;;
 	check)

@@ -57,6 +57,7 @@ chmod 700 "$run/root" "$run/state"
 cat >"$run/postern.conf" <<EOT
 hostname        localhost.localdomain
 local-domains   localhost localhost.localdomain
+origin          localhost
 users           file:$run/users
 aliases         $run/aliases
 root-mailbox    $run/root
@@ -73,15 +74,14 @@ smtpd=$!
 trap 'kill "$smtpd" 2>/dev/null || :; wait "$smtpd" || :' EXIT
 trap 'exit 0' INT TERM
 
-send() { # to what curl connects
-	curl -sS --crlf --connect-timeout 5 --max-time 30 "$@" \
-		--mail-from "you@example.org" --mail-rcpt "$name@localhost" \
-		--upload-file - <<-EOT
-			From: You <you@example.org>
+# As any program here does it.
+send() {
+	POSTERN_CONF=$run/postern.conf "$bin/sendmail" -i "$name@localhost" \
+		<<-EOT
 			To: $name@localhost
 			Subject: hello
 
-			This came in over SMTP.
+			This came in by sendmail(8).
 		EOT
 }
 tries=50
@@ -90,7 +90,7 @@ until [ -S "$run/smtp" ] || [ "$tries" = 0 ]; do
 	tries=$((tries - 1))
 	sleep 0.1
 done
-send "smtp://127.0.0.1:$port/here.example.org"
+send
 set -- "$run"/mailbox/new/*
 [ -f "$1" ] || { say "nothing arrived in $run/mailbox"; exit 1; }
 say "delivered: $1"
