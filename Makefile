@@ -176,7 +176,7 @@ check-fuzz: $(FUZZERS)
 	@$(TEST) $(FUZZERS:$(B)/%=scripts/fuzz.sh:%)
 check-system: all
 	@scripts/deps.sh build system
-	@$(TEST) $(wildcard tests/system/*.t)
+	@JOBS=1 $(TEST) $(wildcard tests/system/*.t)
 check-long: test-programs
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(TEST) \
 	  $(FUZZERS:$(B)/%=scripts/fuzz.sh:%)

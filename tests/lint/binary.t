@@ -39,7 +39,7 @@ executes() {
 		grep -E ' U (f?exec[a-z]*|posix_spawnp?|v?fork|_Fork)$' |
 		grep -vE '(starter|runner|beside|asking)\.o: +U (execv|fork)$' |
 		grep -vE 'hireling\.o: +U (execve|fork)$' |
-		grep -vE '(pool|mbox|crew|home|foreman|hands)\.o: +U fork$' |
+		grep -vE '(pool|mbox|crew|home|foreman|hands|enquiry|tls-look)\.o: +U fork$' |
 		grep -vE 'spare\.o: +U _Fork$'
 	nm -Du "$B/deliver" "$B/queue" "$B/tls" | grep -E ' (f?exec|posix_spawn)'
 	:
