@@ -334,7 +334,10 @@ class Soak:
         t.ok(until(lambda: len(descendants(self.p.listener.pid)) == lasting,
                    SPARE_S), 'children as at the start',
              descendants(self.p.listener.pid))
-        t.equal(self.settled(), self.states[0], 'descriptors, too')
+        # fewer than when a session waited, for it had a way to deliver
+        got, first = self.settled(), self.states[0]
+        t.ok(all(got[name] <= first[name] for name in first),
+             'descriptors, too', (got, first))
 
     def close(self):
         self.p.clean()
