@@ -5,8 +5,6 @@
  * that executes anything, and has no other right than to become the user
  * first: deliver asks it (mail/errand.h) and nobody else may.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -15,44 +13,14 @@
 #include <unistd.h>
 
 #include "sys/foreman.h"
+#include "sys/io.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
-
-enum { WHY_MAX = 256 };
 
 static int usage(void)
 {
 	fputs("usage: command [-C conf] [-l unix:PATH]\n", stderr);
 	return EX_USAGE;
-}
-
-/* The unprivileged deliver connects, and nobody else but root. */
-static void give_to_deliver(const char *path)
-{
-	const struct passwd *pw =
-	    geteuid() == 0 ? getpwnam("_postern-deliver") : NULL;
-
-	if (pw && lchown(path, pw->pw_uid, (gid_t)-1) != 0)
-		log_errno("listen", path, errno);
-}
-
-static int add_listener(struct listeners *l, const char *address)
-{
-	char text[WHY_MAX];
-	struct buf why = BUF(text);
-
-	if (!str_starts(str_of(address), STR("unix:/"))) {
-		fprintf(
-		    stderr, "command: -l %s: unix:/PATH is needed\n", address);
-		return EX_USAGE;
-	}
-	if (listen_add(l, address, SOCK_SEQPACKET, 0600, &why) < 0) {
-		fprintf(stderr, "command: -l %s: %.*s\n", address, (int)why.n,
-		    why.p);
-		return EX_OSERR;
-	}
-	give_to_deliver(address + 5);
-	return 0;
 }
 
 static int read_options(
@@ -66,7 +34,8 @@ static int read_options(
 			conf->path = optarg;
 			break;
 		case 'l':
-			rc = add_listener(l, optarg);
+			rc = listen_private(l, "command", optarg,
+			    SOCK_SEQPACKET, "_postern-deliver");
 			break;
 		default:
 			rc = usage();
@@ -81,15 +50,6 @@ static uid_t uid_of_deliver(void)
 	return pw ? pw->pw_uid : (uid_t)-1;
 }
 
-/* 0, 1 and 2 are never a file that we open. */
-static void fill_standard_fds(void)
-{
-	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
-	       fcntl(0, F_GETFD) < 0)
-		if (open("/dev/null", O_RDWR) < 0)
-			_exit(EX_OSERR);
-}
-
 int main(int argc, char **argv)
 {
 	static struct reload conf;
@@ -98,7 +58,7 @@ int main(int argc, char **argv)
 	struct foreman f = { &conf, &self, &listeners, (uid_t)-1 };
 	int rc;
 
-	fill_standard_fds();
+	io_fill_standard();
 	umask(077);
 	log_open("command", SANDBOX_LOG_FD);
 	rc = listen_inherit(&listeners) < 0 ? EX_OSERR : 0;

@@ -7,7 +7,6 @@
  * read the aliases; store workers take the file-system identity of the user
  * whose mail they write.  From the command line it delivers one message.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -17,14 +16,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "sys/io.h"
 #include "sys/log.h"
 #include "sys/mda.h"
 #include "sys/poller.h"
 #include "sys/sandbox.h"
 #include "sys/share.h"
 #include "sys/version.h"
-
-enum { WHY_MAX = 256 };
 
 struct options {
 	const char *conf, *sender, *user;
@@ -37,35 +35,6 @@ static int usage(void)
 	      "       deliver [-C conf] [-f sender] user\n",
 	    stderr);
 	return EX_USAGE;
-}
-
-/* The unprivileged smtpd connects, and nobody else but root. */
-static void give_to_smtpd(const char *path)
-{
-	const struct passwd *pw = geteuid() == 0 ? getpwnam("_postern") : NULL;
-
-	if (pw && lchown(path, pw->pw_uid, (gid_t)-1) != 0)
-		log_errno("listen", path, errno);
-}
-
-static int add_listener(struct options *o, const char *address)
-{
-	char text[WHY_MAX];
-	struct buf why = BUF(text);
-
-	if (!str_starts(str_of(address), STR("unix:/"))) {
-		fprintf(
-		    stderr, "deliver: -l %s: unix:/PATH is needed\n", address);
-		return EX_USAGE;
-	}
-	if (listen_add(&o->listeners, address, SOCK_SEQPACKET, 0600, &why) <
-	    0) {
-		fprintf(stderr, "deliver: -l %s: %.*s\n", address, (int)why.n,
-		    why.p);
-		return EX_OSERR;
-	}
-	give_to_smtpd(address + 5);
-	return 0;
 }
 
 static int read_options(struct options *o, int argc, char **argv)
@@ -81,7 +50,8 @@ static int read_options(struct options *o, int argc, char **argv)
 			o->sender = optarg;
 			break;
 		case 'l':
-			rc = add_listener(o, optarg);
+			rc = listen_private(&o->listeners, "deliver", optarg,
+			    SOCK_SEQPACKET, "_postern");
 			break;
 		default:
 			rc = usage();
@@ -139,15 +109,6 @@ static void find_ids(struct store *s)
 	s->mail_gid = gr ? gr->gr_gid : s->self->gid;
 }
 
-/* 0, 1 and 2 are never a file that we open. */
-static void fill_standard_fds(void)
-{
-	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
-	       fcntl(0, F_GETFD) < 0)
-		if (open("/dev/null", O_RDWR) < 0)
-			_exit(EX_OSERR);
-}
-
 int main(int argc, char **argv)
 {
 	static struct poller poller;
@@ -157,7 +118,7 @@ int main(int argc, char **argv)
 	uid_t caller = getuid();
 	int rc, connection = -1;
 
-	fill_standard_fds();
+	io_fill_standard();
 	if (version_asked(argc, argv, "deliver"))
 		return EX_OK;
 	umask(077);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "sys/conf.h"
+#include "sys/io.h"
 #include "sys/journal.h"
 #include "sys/log.h"
 #include "sys/pass.h"
@@ -283,15 +284,6 @@ static int probe(const struct options *o, const struct conf *conf)
 	return probe_run(&p);
 }
 
-/* 0, 1 and 2 are never a file that we open. */
-static void fill_standard_fds(void)
-{
-	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
-	       fcntl(0, F_GETFD) < 0)
-		if (open("/dev/null", O_RDWR) < 0)
-			_exit(EX_OSERR);
-}
-
 int main(int argc, char **argv)
 {
 	static struct options o;
@@ -305,7 +297,7 @@ int main(int argc, char **argv)
 	umask(0007);
 	log_open("queue", SANDBOX_LOG_FD); /* by syslog, if 2 is closed */
 	journal_start();
-	fill_standard_fds();
+	io_fill_standard();
 	rc = read_options(&o, argc, argv);
 	if (rc != 0)
 		return rc;

@@ -6,7 +6,6 @@
  * a 250 for the whole message; what nobody takes is in ~/dead.letter.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include "sys/conf.h"
 #include "sys/deadletter.h"
 #include "sys/heading.h"
+#include "sys/io.h"
 #include "sys/joint.h"
 #include "sys/letter.h"
 #include "sys/submit.h"
@@ -451,22 +451,13 @@ static int run(int argc, char **argv)
 	return EX_USAGE;
 }
 
-/* 0, 1 and 2 are never a file or a socket that we open. */
-static void fill_standard_fds(void)
-{
-	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
-	       fcntl(0, F_GETFD) < 0)
-		if (open("/dev/null", O_RDWR) < 0)
-			_exit(EX_OSERR);
-}
-
 int main(int argc, char **argv)
 {
 	const char *why = NULL;
 	struct str option = STR("");
 	int rc;
 
-	fill_standard_fds();
+	io_fill_standard();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -6,9 +6,7 @@
  * This process reads the certificates and hears no stranger; its workers
  * (sys/relay.h) hear them and can open nothing.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,6 +16,7 @@
 #include <unistd.h>
 
 #include "sys/hands.h"
+#include "sys/io.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
 #include "sys/tls-look.h"
@@ -45,33 +44,6 @@ static int look(const char *path)
 	return EX_CONFIG;
 }
 
-/* smtpd sends there, and nobody else but root. */
-static void give_to_smtpd(const char *path)
-{
-	const struct passwd *pw = geteuid() == 0 ? getpwnam("_postern") : NULL;
-
-	if (pw && lchown(path, pw->pw_uid, (gid_t)-1) != 0)
-		log_errno("listen", path, errno);
-}
-
-static int add_listener(struct listeners *l, const char *address)
-{
-	char text[WHY_MAX];
-	struct buf why = BUF(text);
-
-	if (!str_starts(str_of(address), STR("unix:/"))) {
-		fprintf(stderr, "tls: -l %s: unix:/PATH is needed\n", address);
-		return EX_USAGE;
-	}
-	if (listen_add(l, address, SOCK_DGRAM, 0600, &why) < 0) {
-		fprintf(
-		    stderr, "tls: -l %s: %.*s\n", address, (int)why.n, why.p);
-		return EX_OSERR;
-	}
-	give_to_smtpd(address + 5);
-	return 0;
-}
-
 /* What starter_tls has made: our work comes on standard input. */
 static bool take_standard_input(struct listeners *l)
 {
@@ -88,14 +60,6 @@ static bool take_standard_input(struct listeners *l)
 	l->type = type;
 	l->n = 1;
 	return l->v[0].fd >= 0;
-}
-
-static void fill_standard_fds(void)
-{
-	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
-	       fcntl(0, F_GETFD) < 0)
-		if (open("/dev/null", O_RDWR) < 0)
-			_exit(EX_OSERR);
 }
 
 /* A socket at 0, 1 or 2 would keep it from ending. */
@@ -129,7 +93,7 @@ int main(int argc, char **argv)
 	bool test = false;
 	int c, rc;
 
-	fill_standard_fds();
+	io_fill_standard();
 	umask(077);
 	keep_secrets();
 	log_open("tls", SANDBOX_LOG_FD);
@@ -140,7 +104,8 @@ int main(int argc, char **argv)
 		else if (c == 't')
 			test = true;
 		else
-			rc = c == 'l' ? add_listener(&listeners, optarg)
+			rc = c == 'l' ? listen_private(&listeners, "tls",
+					    optarg, SOCK_DGRAM, "_postern")
 				      : usage();
 	if (rc != 0)
 		return rc;

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 enum { CONNECT_S = 5 };
@@ -207,6 +208,14 @@ int io_connect_unix(const char *path, int type)
 	rc = -errno;
 	close(fd);
 	return rc;
+}
+
+void io_fill_standard(void)
+{
+	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 ||
+	       fcntl(0, F_GETFD) < 0)
+		if (open("/dev/null", O_RDWR) < 0)
+			_exit(EX_OSERR);
 }
 
 int io_move_fd(int fd, int to)

@@ -36,6 +36,10 @@ int io_send_parts(int sock, struct str s, struct str more, int fd);
 /* Connects a SEQPACKET or STREAM socket to a path.  The fd or -errno. */
 int io_connect_unix(const char *path, int type);
 
+/* Opens /dev/null where 0, 1 or 2 is closed, so that they are never a file
+ * that we open.  Ends the process when it cannot. */
+void io_fill_standard(void);
+
 /* Moves fd to the number `to`, close-on-exec.  `to` or -errno. */
 int io_move_fd(int fd, int to);
 

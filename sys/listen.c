@@ -7,11 +7,14 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "sys/io.h"
@@ -230,6 +233,28 @@ int listen_add(struct listeners *l, const char *address, int type,
 	if (rc < 0 && why->n == 0)
 		buf_putz(why, strerror(-rc));
 	return rc;
+}
+
+int listen_private(struct listeners *l, const char *program,
+    const char *address, int type, const char *user)
+{
+	const struct passwd *pw = geteuid() == 0 ? getpwnam(user) : NULL;
+	char text[256];
+	struct buf why = BUF(text);
+
+	if (!str_starts(str_of(address), STR("unix:/"))) {
+		fprintf(stderr, "%s: -l %s: unix:/PATH is needed\n", program,
+		    address);
+		return EX_USAGE;
+	}
+	if (listen_add(l, address, type, 0600, &why) < 0) {
+		fprintf(stderr, "%s: -l %s: %.*s\n", program, address,
+		    (int)why.n, why.p);
+		return EX_OSERR;
+	}
+	if (pw && lchown(address + 5, pw->pw_uid, (gid_t)-1) != 0)
+		log_errno("listen", address + 5, errno);
+	return 0;
 }
 
 void listen_raise(struct listeners *l, int min)

@@ -31,13 +31,20 @@ int listen_inherit(struct listeners *l);
 
 /*
  * "host:port", "[v6]:port" (host may be empty: all) or "unix:/path"; a unix
- * socket gets `mode`, and a file left by a dead server is replaced.  NAME= before
- * it (smtp, submission, submissions) tells what it is for, whatever the port.
- * `type` is SOCK_STREAM, SOCK_SEQPACKET or, with l->type, SOCK_DGRAM.  0 or -errno; `why` names what
- * failed.
+ * socket gets `mode`, and a file left by a dead server is replaced.  NAME=
+ * before it (smtp, submission, submissions) tells what it is for, whatever the
+ * port.  `type` is SOCK_STREAM, SOCK_SEQPACKET or, with l->type, SOCK_DGRAM.
+ * 0 or -errno; `why` names what failed.
  */
 int listen_add(struct listeners *l, const char *address, int type,
     unsigned mode, struct buf *why);
+
+/*
+ * -l of a program that only another one may ask: "unix:/path", mode 0600, and
+ * as root given to `user`.  0 or an exit code, told on standard error.
+ */
+int listen_private(struct listeners *l, const char *program,
+    const char *address, int type, const char *user);
 
 /* Moves them all to numbers from `min` on. */
 void listen_raise(struct listeners *l, int min);
