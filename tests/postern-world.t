@@ -12,8 +12,8 @@ import names                            # noqa: E402
 import world                            # noqa: E402
 from hop import Authority, hashed       # noqa: E402
 from installed import Installed, has    # noqa: E402
-from postern import ROOT, until         # noqa: E402
-from tap import Tap, skip_all           # noqa: E402
+from postern import until         # noqa: E402
+from tap import Tap                     # noqa: E402
 
 PASSWORD = 's3cret-of-me'
 DOVECOT = '''
@@ -225,22 +225,5 @@ def run(ca):
     tap.done()
 
 
-def main():
-    os.chdir(ROOT)
-    why = world.missing()
-    if not why and not os.path.exists('/usr/sbin/dovecot'):
-        why = 'no dovecot'
-    if why:
-        skip_all(why)
-    with tempfile.TemporaryDirectory(prefix='world-') as directory:
-        os.chmod(directory, 0o755)
-        if not world.isolate(directory):
-            skip_all('needs root, for networks and mounts of its own')
-        ca = authority()
-        try:
-            run(ca)
-        finally:
-            ca.clean()
-
-
-main()
+world.play(run, authority, None if os.path.exists('/usr/sbin/dovecot')
+           else 'no dovecot')

@@ -18,9 +18,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import names                            # noqa: E402
 import world                            # noqa: E402
 from hop import Authority, Hop          # noqa: E402
-from postern import ROOT, children, until       # noqa: E402
+from postern import children, until       # noqa: E402
 from qsite import Site                  # noqa: E402
-from tap import Tap, skip_all           # noqa: E402
+from tap import Tap                     # noqa: E402
 from world import relayed               # noqa: E402
 
 PASSWORD = 's3cret-of-me'
@@ -341,20 +341,4 @@ def run(ca):
     tap.done()
 
 
-def main():
-    os.chdir(ROOT)
-    why = world.missing()
-    if why:
-        skip_all(why)
-    with tempfile.TemporaryDirectory(prefix='world-') as directory:
-        os.chmod(directory, 0o755)
-        if not world.isolate(directory):
-            skip_all('needs root, for networks and mounts of its own')
-        ca = authority()
-        try:
-            run(ca)
-        finally:
-            ca.clean()
-
-
-main()
+world.play(run, authority)

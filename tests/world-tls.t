@@ -4,16 +4,14 @@ with TLSA records that fit and such that do not, and what stands between.  The
 log tells how safe each message was on its way."""
 import os
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 'lib'))
 import names                            # noqa: E402
 import world                            # noqa: E402
 from hop import Authority, hashed       # noqa: E402
-from postern import ROOT                # noqa: E402
 from qsite import Site                  # noqa: E402
-from tap import Tap, skip_all           # noqa: E402
+from tap import Tap                     # noqa: E402
 from world import relayed               # noqa: E402
 
 TLD = 'signed NS ns.root.\nplain NS ns.root.\nexpired NS ns.root.\n'
@@ -308,20 +306,4 @@ def run(ca):
     tap.done()
 
 
-def main():
-    os.chdir(ROOT)
-    why = world.missing()
-    if why:
-        skip_all(why)
-    with tempfile.TemporaryDirectory(prefix='world-') as directory:
-        os.chmod(directory, 0o755)
-        if not world.isolate(directory):
-            skip_all('needs root, for networks and mounts of its own')
-        ca = authority()
-        try:
-            run(ca)
-        finally:
-            ca.clean()
-
-
-main()
+world.play(run, authority)

@@ -18,7 +18,8 @@ import threading
 import box
 import names
 
-from postern import BUILD, until
+from postern import BUILD, ROOT, until
+from tap import skip_all
 
 NEWNET = 0x40000000
 DEPS = os.path.join(BUILD, 'deps')
@@ -57,6 +58,27 @@ def isolate(directory):
     except subprocess.CalledProcessError:
         return False
     return True
+
+
+def play(run, authority=None, why=None):
+    """A test of the world: run(), or with a maker of certificates run(ca);
+    skipped where `why`, or what is missing, says so."""
+    os.chdir(ROOT)
+    why = missing() or why
+    if why:
+        skip_all(why)
+    with tempfile.TemporaryDirectory(prefix='world-') as directory:
+        os.chmod(directory, 0o755)
+        if not isolate(directory):
+            skip_all('needs root, for networks and mounts of its own')
+        if authority is None:
+            run()
+            return
+        ca = authority()
+        try:
+            run(ca)
+        finally:
+            ca.clean()
 
 
 def sh(command):

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -16,9 +15,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import names                            # noqa: E402
 import world                            # noqa: E402
 from hop import EHLO, Authority, Hop    # noqa: E402
-from postern import ROOT, until         # noqa: E402
+from postern import until         # noqa: E402
 from qsite import Site                  # noqa: E402
-from tap import Tap, skip_all           # noqa: E402
+from tap import Tap                     # noqa: E402
 from world import relayed               # noqa: E402
 
 PASS_S = 1500
@@ -177,21 +176,10 @@ def run(ca):
     tap.done()
 
 
-def main():
-    os.chdir(ROOT)
-    why = world.missing()
-    if why:
-        skip_all(why)
-    with tempfile.TemporaryDirectory(prefix='world-') as directory:
-        os.chmod(directory, 0o755)
-        if not world.isolate(directory):
-            skip_all('needs root, for networks and mounts of its own')
-        ca = Authority()
-        ca.issue('DNS:post.signed')
-        try:
-            run(ca)
-        finally:
-            ca.clean()
+def authority():
+    ca = Authority()
+    ca.issue('DNS:post.signed')
+    return ca
 
 
-main()
+world.play(run, authority)
